@@ -1,0 +1,1 @@
+"""A REST client for /v1, in process (ASGI) or over HTTP."""

@@ -1,0 +1,52 @@
+"""A plan: what an operation would do, with findings; shown before anything is changed and kept with the operation."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pumphouse.domain.finding import Finding, blocking
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedStep:
+    """One step in words. `irreversible` marks the point of no return: undo cannot go back behind it."""
+
+    name: str
+    title: str
+    irreversible: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedItem:
+    """One server or resource and what would happen to it.
+
+    `method` is a word of the workflow (`live`, `cold`, `leave`, `cannot`), `target` where it would go ("" = the cloud decides),
+    `estimate_s` the expected seconds, `reason` why this method.
+    """
+
+    id: str
+    name: str
+    kind: str
+    method: str
+    target: str = ""
+    estimate_s: float = 0.0
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What would be done. JSON-safe `decisions` are what the steps read back when the plan is carried out."""
+
+    kind: str
+    title: str
+    summary: str
+    steps: Sequence[PlannedStep]
+    items: Sequence[PlannedItem] = ()
+    findings: Sequence[Finding] = ()
+    estimate_s: float = 0.0
+    decisions: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def blocked(self) -> bool:
+        """Whether a critical finding forbids to carry it out."""
+        return bool(blocking(self.findings))

@@ -1,0 +1,1 @@
+"""What stands outside and fits a port."""

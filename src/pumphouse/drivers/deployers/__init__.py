@@ -1,0 +1,1 @@
+"""Drivers that build and take down nodes."""

@@ -1,0 +1,1 @@
+"""The deployer of the one-machine lab."""

@@ -1,0 +1,1 @@
+"""What the core needs from the world: small Protocols whose docstrings are the contract."""

@@ -1,0 +1,38 @@
+"""What a step or a plan may reach for: the clouds and deployers of environments, by environment name."""
+
+from typing import Protocol
+
+from pumphouse.domain.environment import Environment
+from pumphouse.ports.cloud import Cloud
+from pumphouse.ports.deployer import Deployer
+from pumphouse.ports.store import EnvironmentStore, HealthStore
+
+
+class Toolbox(Protocol):
+    """Given to every plan and step; `main` builds the real one, tests a fake one."""
+
+    @property
+    def environments(self) -> EnvironmentStore:
+        """The records of environments and maintenance."""
+        ...
+
+    @property
+    def health(self) -> HealthStore:
+        """The records of health checks."""
+        ...
+
+    def environment(self, name: str) -> Environment:
+        """Raises NotFoundError."""
+        ...
+
+    def cloud(self, environment: str) -> Cloud:
+        """The cloud of an environment; the same object for the same name."""
+        ...
+
+    def deployer(self, environment: str) -> Deployer:
+        """The deployer of an environment.
+
+        Raises:
+            ConflictError: the environment has none; the hint says how to set it.
+        """
+        ...

@@ -1,0 +1,1 @@
+"""Pydantic models of the REST API; what travels, nothing else."""
