@@ -104,6 +104,12 @@ class CloudFaultError(TemporaryError):
     code = "cloud-fault"
 
 
+class StoreFaultError(TemporaryError):
+    """The database could not be reached, was locked for too long, or broke a connection."""
+
+    code = "store-fault"
+
+
 class DeadlineError(PermanentError):
     """Something did not happen within the time that its size allows."""
 

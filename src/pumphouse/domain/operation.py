@@ -114,6 +114,8 @@ class Item:
     error: str = ""
     started_at: datetime | None = None
     ended_at: datetime | None = None
+    groups: tuple[str, ...] = ()
+    """What it burdens while it runs; the step's limits say how many of a group may run at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,3 +158,15 @@ class Operation:
     started_at: datetime | None = None
     ended_at: datetime | None = None
     steps: tuple[StepRecord, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an operation is, children included. Counts are items (steps, for an operation without items); `eta_s` is None while nothing
+    can be said.
+    """
+
+    done: int
+    failed: int
+    total: int
+    eta_s: float | None = None

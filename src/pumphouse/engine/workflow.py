@@ -2,12 +2,14 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 from pumphouse.domain.plan import Plan, PlannedStep
 from pumphouse.engine.step import Step
 from pumphouse.ports.clock import Clock
 from pumphouse.ports.toolbox import Toolbox
+
+OnFailure = Literal["pause", "skip", "undo"]
 
 
 class PlanContext(Protocol):
@@ -61,10 +63,12 @@ class Workflow(ABC):
     def steps(self, params: Mapping[str, Any]) -> Sequence[Step]:
         """The steps in order, 1 to 30 of them; the same for the same parameters."""
 
-    def undo_on_failure(self, params: Mapping[str, Any]) -> bool:
-        """Whether a failed step makes the engine undo at once instead of waiting for the operator."""
-        del params
-        return False
+    def on_failure(self, params: Mapping[str, Any]) -> OnFailure:
+        """What a failure means. `pause`: the operation stops as failed and waits for the operator (retry, skip the failed items, or undo).
+        `skip`: failed items are left behind and it ends "done with errors" (a failed step still stops it). `undo`: it undoes itself at once.
+        """
+        wish = params.get("on_failure", "pause")
+        return wish if wish in ("pause", "skip", "undo") else "pause"
 
     def planned_steps(self, params: Mapping[str, Any]) -> list[PlannedStep]:
         """The steps as a plan shows them."""
