@@ -1,1 +1,1 @@
-"""The REST API under /v1."""
+"""The REST API: `/v1` routers over the services, problem details, and the event stream."""

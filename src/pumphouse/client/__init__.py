@@ -1,1 +1,1 @@
-"""A REST client for /v1, in process (ASGI) or over HTTP."""
+"""A small typed client of the REST API, over HTTP or straight into the application in this process."""

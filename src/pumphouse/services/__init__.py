@@ -1,1 +1,1 @@
-"""Use cases: authorise, plan, start, query; the one door for api and command line."""
+"""Use cases: look, plan, start, query. The one door to clouds, stores and the engine for every surface (REST today, others later)."""

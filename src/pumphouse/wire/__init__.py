@@ -1,1 +1,1 @@
-"""Pydantic models of the REST API; what travels, nothing else."""
+"""What travels over the REST API, as pydantic models; used by the API to answer and by the client and the command line to read."""

@@ -1,0 +1,116 @@
+"""Routes of environments: add, list, show, discover, check, change, remove, and their health."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Response
+
+from pumphouse.api import starting
+from pumphouse.api.depends import Door, DryRun, IdempotencyKey, Limit, allow
+from pumphouse.services.access import Actor, Permission
+from pumphouse.services.environments import AddEnvironment
+from pumphouse.wire.environment import AccessCheckView, EnvironmentChange, EnvironmentView, NewEnvironment
+from pumphouse.wire.health import HealthRequest, HealthRunView
+from pumphouse.wire.model import Page
+
+router = APIRouter(prefix="/v1/environments", tags=["environments"])
+Reader = Annotated[Actor, allow(Permission.ENVIRONMENT_READ)]
+Checker = Annotated[Actor, allow(Permission.ENVIRONMENT_CHECK)]
+Writer = Annotated[Actor, allow(Permission.ENVIRONMENT_WRITE)]
+
+
+@router.get("")
+def list_environments(services: Door, actor: Reader) -> Page[EnvironmentView]:
+    """All environments, by name."""
+    del actor
+    return Page(items=[EnvironmentView.of(e) for e in services.environments.list()])
+
+
+@router.post("", status_code=201)
+def add_environment(
+    wanted: NewEnvironment, services: Door, actor: Writer, response: Response
+) -> EnvironmentView:
+    """Take a cloud under management and look at it once."""
+    del actor
+    added = services.environments.add(
+        AddEnvironment(
+            name=wanted.name,
+            cloud=wanted.cloud,
+            config_file=wanted.config_file,
+            store=wanted.store,
+            deployer=wanted.deployer,
+            deployer_options=wanted.deployer_options,
+        )
+    )
+    response.headers["Location"] = f"/v1/environments/{added.name}"
+    return EnvironmentView.of(added)
+
+
+@router.get("/{environment}")
+def show_environment(environment: str, services: Door, actor: Reader) -> EnvironmentView:
+    """One environment, as it was last discovered."""
+    del actor
+    return EnvironmentView.of(services.environments.show(environment))
+
+
+@router.patch("/{environment}")
+def change_environment(
+    environment: str, change: EnvironmentChange, services: Door, actor: Writer
+) -> EnvironmentView:
+    """Set the deployer or its options."""
+    del actor
+    return EnvironmentView.of(
+        services.environments.change(
+            environment, deployer=change.deployer, deployer_options=change.deployer_options
+        )
+    )
+
+
+@router.delete("/{environment}", status_code=204)
+def remove_environment(environment: str, services: Door, actor: Writer) -> None:
+    """Forget an environment; the cloud is not touched."""
+    del actor
+    services.environments.remove(environment)
+
+
+@router.post("/{environment}/discovery")
+def discover_environment(environment: str, services: Door, actor: Checker) -> EnvironmentView:
+    """Discover the cloud anew."""
+    del actor
+    return EnvironmentView.of(services.environments.refresh(environment))
+
+
+@router.post("/{environment}/check")
+def check_environment(environment: str, services: Door, actor: Checker) -> Page[AccessCheckView]:
+    """Try the credentials against each service."""
+    del actor
+    checked, checks = services.environments.check(environment)
+    return Page(items=[AccessCheckView.of(checked.name, c) for c in checks])
+
+
+@router.post("/{environment}/health", status_code=202, responses=starting.ANSWERS, response_model=None)
+def run_health(
+    environment: str,
+    wanted: HealthRequest,
+    services: Door,
+    actor: Annotated[Actor, allow(Permission.HEALTH_RUN)],
+    dry_run: DryRun = False,
+    idempotency_key: IdempotencyKey = None,
+) -> Response:
+    """Run a set of health checks."""
+    name = services.environments.show(environment).name
+    params = {"environment": name, "set": wanted.set}
+    return starting.start(
+        services, actor, "check_health", params, dry_run=dry_run, idempotency_key=idempotency_key
+    )
+
+
+@router.get("/{environment}/health")
+def list_health(
+    environment: str,
+    services: Door,
+    actor: Annotated[Actor, allow(Permission.HEALTH_READ)],
+    limit: Limit = 20,
+) -> Page[HealthRunView]:
+    """Earlier runs, newest first."""
+    del actor
+    return Page(items=[HealthRunView.of(r) for r in services.health.runs(environment, limit=limit)])

@@ -1,0 +1,200 @@
+"""Use cases of environments: add, list, discover, check, change, remove."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pumphouse.domain.environment import AccessCheck, Environment
+from pumphouse.domain.errors import (
+    CloudFaultError,
+    ConflictError,
+    CredentialsError,
+    InvalidInputError,
+    NotFoundError,
+)
+from pumphouse.domain.events import NewEvent
+from pumphouse.domain.operation import ACTIVE, OperationStatus
+from pumphouse.ports.access import CloudEntries
+from pumphouse.ports.clock import Clock
+from pumphouse.ports.store import EnvironmentStore, EventStore
+from pumphouse.ports.toolbox import Toolbox
+from pumphouse.services.runner import Runner
+
+IN_THE_WAY = ACTIVE | {OperationStatus.PAUSED}
+"""Operations that still need their environment's record."""
+
+
+@dataclass(frozen=True, slots=True)
+class AddEnvironment:
+    """What is needed to manage a cloud; see wire/environment.py for the meaning of each."""
+
+    name: str
+    cloud: str
+    config_file: str | None = None
+    store: bool = False
+    deployer: str | None = None
+    deployer_options: Mapping[str, Any] | None = None
+
+
+class Environments:
+    """Environments under management. `deployers` names the installed deployer drivers; `changed` is told the name of an
+    environment whose access or deployer is no longer what it was.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: EnvironmentStore,
+        events: EventStore,
+        tools: Toolbox,
+        entries: CloudEntries,
+        runner: Runner,
+        clock: Clock,
+        deployers: Callable[[], Sequence[str]],
+        changed: Callable[[str], None],
+    ) -> None:
+        self._store = store
+        self._events = events
+        self._tools = tools
+        self._entries = entries
+        self._runner = runner
+        self._clock = clock
+        self._deployers = deployers
+        self._changed = changed
+
+    def list(self) -> Sequence[Environment]:
+        """All, by name."""
+        return self._store.environments()
+
+    def show(self, name_or_id: str) -> Environment:
+        """One.
+
+        Raises:
+            NotFoundError: the hint lists those that there are.
+        """
+        with suppress(NotFoundError):
+            return self._store.environment(name_or_id)
+        known = ", ".join(e.name for e in self._store.environments())
+        raise NotFoundError(
+            "environment",
+            name_or_id,
+            hint=f"known: {known}" if known else "add one with 'pumphouse env add NAME --cloud ENTRY'",
+        )
+
+    def add(self, wanted: AddEnvironment) -> Environment:
+        """Take a cloud under management and look at it once.
+
+        A cloud that cannot be reached now is added with the status `unreachable`; one that refuses the credentials is not added.
+
+        Raises:
+            ConflictError: the name is taken.
+            InvalidInputError: no such entry, or no such deployer.
+            CredentialsError: the cloud refused them.
+        """
+        if any(e.name == wanted.name for e in self._store.environments()):
+            raise ConflictError(
+                f"there is an environment {wanted.name!r} already",
+                hint=f"choose another name, or remove it first: pumphouse env remove {wanted.name}",
+            )
+        self._check_deployer(wanted.deployer)
+        access = self._entries.find(wanted.cloud, wanted.config_file)
+        if wanted.store:
+            access = self._entries.seal(access)
+        environment = Environment(
+            id=self._clock.new_id(),
+            name=wanted.name,
+            access=access,
+            deployer=wanted.deployer or None,
+            deployer_options=dict(wanted.deployer_options or {}),
+            added_at=self._clock.now(),
+        )
+        self._store.add_environment(environment)
+        self._changed(environment.name)
+        try:
+            environment = self.refresh(environment.name)
+        except CloudFaultError:
+            environment = self._store.environment(environment.id)
+        except CredentialsError:
+            self._store.remove_environment(environment.id)
+            self._changed(environment.name)
+            raise
+        self._tell("environment.added", f"environment {environment.name} was added", environment)
+        return environment
+
+    def refresh(self, name_or_id: str) -> Environment:
+        """Discover the cloud anew and keep what was found.
+
+        Raises:
+            CloudFaultError: it cannot be reached; its status is `unreachable` afterwards, its old facts stay.
+            CredentialsError: it refused us; its status is `refused` afterwards.
+        """
+        environment = self.show(name_or_id)
+        try:
+            facts = self._tools.cloud(environment.name).facts()
+        except CloudFaultError:
+            self._store.update_environment(replace(environment, status="unreachable"))
+            raise
+        except CredentialsError:
+            self._store.update_environment(replace(environment, status="refused"))
+            raise
+        environment = replace(environment, status="ok", facts=facts, facts_at=self._clock.now())
+        self._store.update_environment(environment)
+        return environment
+
+    def check(self, name_or_id: str) -> tuple[Environment, Sequence[AccessCheck]]:
+        """Try the credentials against each service; the environment's status follows from the answers."""
+        environment = self.show(name_or_id)
+        checks = self._tools.cloud(environment.name).check()
+        environment = replace(environment, status="ok" if all(c.ok for c in checks) else "degraded")
+        self._store.update_environment(environment)
+        return environment, checks
+
+    def change(
+        self, name_or_id: str, *, deployer: str | None, deployer_options: Mapping[str, Any] | None
+    ) -> Environment:
+        """Set the deployer ("" for none) or merge its options (a None value takes an option away)."""
+        environment = self.show(name_or_id)
+        if deployer is not None:
+            self._check_deployer(deployer)
+            environment = replace(environment, deployer=deployer or None)
+        if deployer_options is not None:
+            merged = {**environment.deployer_options, **deployer_options}
+            environment = replace(
+                environment, deployer_options={k: v for k, v in merged.items() if v is not None}
+            )
+        self._store.update_environment(environment)
+        self._changed(environment.name)
+        self._tell("environment.changed", f"environment {environment.name} was changed", environment)
+        return environment
+
+    def remove(self, name_or_id: str) -> None:
+        """Forget an environment; the cloud itself is not touched.
+
+        Raises:
+            ConflictError: operations on it are not finished.
+        """
+        environment = self.show(name_or_id)
+        for operation in self._runner.operations(environment=environment.name, limit=500):
+            if operation.status in IN_THE_WAY:
+                raise ConflictError(
+                    f"environment {environment.name} has the operation {operation.id} ({operation.title}), which is {operation.status}",
+                    hint=f"let it finish, or cancel it: pumphouse operation cancel {operation.id}",
+                )
+        self._store.remove_environment(environment.id)
+        self._changed(environment.name)
+        self._tell("environment.removed", f"environment {environment.name} was removed", environment)
+
+    def _check_deployer(self, name: str | None) -> None:
+        if not name:
+            return
+        known = sorted(self._deployers())
+        if name not in known:
+            raise InvalidInputError(
+                "deployer", name, "there is no such deployer", hint=f"installed: {', '.join(known)}"
+            )
+
+    def _tell(self, type: str, message: str, environment: Environment) -> None:
+        self._events.append(
+            [NewEvent(type=type, message=message, subject=environment.name, environment=environment.name)]
+        )

@@ -1,0 +1,148 @@
+"""Use cases of operations: plan, start, list, show, and control."""
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import Any
+
+from pumphouse.domain.operation import ACTIVE, Item, ItemStatus, Operation, OperationStatus, Progress
+from pumphouse.domain.plan import Plan
+from pumphouse.ports.clock import Clock
+from pumphouse.ports.store import OperationStore
+from pumphouse.services.runner import Runner
+
+
+class Action(StrEnum):
+    """What an operator can do with an operation."""
+
+    PAUSE = "pause"
+    RESUME = "resume"
+    CANCEL = "cancel"
+    RETRY = "retry"
+    SKIP = "skip"
+    UNDO = "undo"
+
+
+class Operations:
+    """Durable runs of workflows. An owner whose heartbeat is older than `owner_timeout_s` seconds counts as nobody."""
+
+    def __init__(
+        self,
+        runner: Runner,
+        *,
+        store: OperationStore,
+        clock: Clock,
+        owner_timeout_s: float = 15.0,
+    ) -> None:
+        self._runner = runner
+        self._store = store
+        self._clock = clock
+        self._owner_timeout_s = owner_timeout_s
+
+    def plan(self, kind: str, params: Mapping[str, Any]) -> Plan:
+        """What an operation would do, with findings; changes nothing.
+
+        Raises:
+            InvalidInputError: an unknown kind or a wrong parameter.
+        """
+        return self._runner.plan(kind, params)
+
+    def start(
+        self, kind: str, params: Mapping[str, Any], *, actor: str, idempotency_key: str | None = None
+    ) -> Operation:
+        """Plan, record and start an operation in this process. The same key answers the same operation, however far it is.
+
+        Raises:
+            BlockedError: the plan has critical findings.
+            LockedError: another operation holds the node or environment.
+            ConflictError: the key was used for something else.
+        """
+        plan = self._runner.plan(kind, params)
+        operation = self._runner.submit(kind, params, plan, actor=actor, idempotency_key=idempotency_key)
+        if operation.status is OperationStatus.ACCEPTED:
+            self._runner.start(operation.id)
+        return operation
+
+    def show(self, id_or_prefix: str) -> Operation:
+        """One, by its id or a unique beginning of it."""
+        return self._runner.operation(id_or_prefix)
+
+    def progress(self, operation_id: str) -> Progress:
+        """How far it is."""
+        return self._runner.progress(operation_id)
+
+    def list(
+        self,
+        *,
+        environment: str | None = None,
+        status: OperationStatus | None = None,
+        kind: str | None = None,
+        limit: int = 50,
+        before: str | None = None,
+    ) -> Sequence[Operation]:
+        """Newest first; `before` is the id of the last one of the page before."""
+        return self._runner.operations(
+            environment=environment, status=status, kind=kind, limit=limit, before=before
+        )
+
+    def items(
+        self,
+        id_or_prefix: str,
+        *,
+        step: str | None = None,
+        status: ItemStatus | None = None,
+        after: str | None = None,
+        limit: int = 200,
+    ) -> Sequence[Item]:
+        """The items of an operation, in their order; `after` is the id of the last one of the page before."""
+        operation = self._runner.operation(id_or_prefix)
+        return self._runner.items(operation.id, step=step, status=status, after=after, limit=limit)
+
+    def family(self, operation: Operation) -> Sequence[str]:
+        """The ids of an operation and of those that it has started."""
+        children = self._store.operations(parent_id=operation.id, limit=100)
+        return [operation.id, *(child.id for child in children)]
+
+    def interrupted(self) -> Sequence[Operation]:
+        """Those that somebody should be working on while nobody does: their process was killed, or has not begun with them."""
+        return [
+            operation
+            for status in sorted(ACTIVE)
+            for operation in self._runner.operations(status=status, limit=100)
+            if self.is_interrupted(operation)
+        ]
+
+    def is_interrupted(self, operation: Operation) -> bool:
+        """Whether it should be worked on, and its owner has not been heard of for too long."""
+        if operation.status not in ACTIVE:
+            return False
+        held = self._store.ownership(operation.id)
+        if held.token is None or held.heartbeat_at is None:
+            return True
+        return (self._clock.now() - held.heartbeat_at).total_seconds() > self._owner_timeout_s
+
+    def act(self, id_or_prefix: str, action: Action) -> Operation:
+        """Pause, resume, cancel, retry, skip or undo. What goes on again, goes on in this process.
+
+        Raises:
+            ConflictError: its status does not allow that.
+        """
+        operation = self._runner.operation(id_or_prefix)
+        match action:
+            case Action.PAUSE:
+                return self._runner.pause(operation.id)
+            case Action.CANCEL:
+                return self._runner.cancel(operation.id)
+            case Action.RESUME:
+                return self._resume(operation)
+            case Action.RETRY:
+                return self._runner.retry(operation.id)
+            case Action.SKIP:
+                return self._runner.skip_failed(operation.id)
+            case Action.UNDO:
+                return self._runner.undo(operation.id)
+
+    def _resume(self, operation: Operation) -> Operation:
+        if not self.is_interrupted(operation):
+            return self._runner.resume(operation.id)
+        self._runner.start(operation.id)
+        return self._runner.operation(operation.id)
