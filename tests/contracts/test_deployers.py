@@ -1,0 +1,31 @@
+"""The deployer contract on the fake and on the operator's scripts; the lab's deployer is tried in tests/contracts/test_lab_deployer.py."""
+
+from pathlib import Path
+
+import pytest
+from typing_extensions import override
+
+from pumphouse.drivers.deployers.command.driver import CommandDeployer
+from tests.contracts.deployer import DeployerContract, Site
+from tests.fakes.deployer import FakeDeployer
+from tests.unit.deployers.sites import environment, options, put_node
+
+
+class TestFakeDeployer(DeployerContract):
+    @pytest.fixture
+    @override
+    def site(self) -> Site:
+        deployer = FakeDeployer(nodes={"node-1"})
+        return Site(deployer, "node-1", "node-9", lambda: deployer)
+
+
+class TestCommandDeployer(DeployerContract):
+    @pytest.fixture
+    @override
+    def site(self, tmp_path: Path) -> Site:
+        put_node(tmp_path, "node-1")
+
+        def make() -> CommandDeployer:
+            return CommandDeployer(environment(), options(tmp_path))
+
+        return Site(make(), "node-1", "node-9", make)
