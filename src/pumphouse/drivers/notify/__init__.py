@@ -1,1 +1,1 @@
-"""Ways out for notifications."""
+"""Where notifications go: a webhook or the log, out of the outbox that the database keeps."""

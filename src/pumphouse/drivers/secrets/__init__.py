@@ -1,1 +1,1 @@
-"""Sealing with a key file outside the database."""
+"""Sealing of credentials with keys from a file."""
