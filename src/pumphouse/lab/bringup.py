@@ -1,0 +1,186 @@
+"""Brings a lab up: installs releases, makes or restores databases, starts everything, waits, furnishes.
+
+Called by `Lab.up` under the lab's lock. Every part looks first whether its work is done, so that it can be run
+again at any time, over a lab that runs, half runs or was killed.
+"""
+
+import shutil
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+
+from pumphouse.lab import furnish, mounts, saved_databases, venvs
+from pumphouse.lab.cloud import Cloud, Machine
+from pumphouse.lab.mariadb import NAME as MARIADB
+from pumphouse.lab.nodes import discover_hosts, launch_node
+from pumphouse.lab.progress import Progress
+from pumphouse.lab.rabbitmq import RabbitMQ
+from pumphouse.lab.readiness import SERVICES_S, CloudReadiness, wait_for_api
+from pumphouse.lab.services import API_SERVICES, INNER_SERVICES
+from pumphouse.lab.topology import Topology, write_atomically
+from pumphouse.lab.waiting import wait_until
+
+INSTALL, DATABASES, START, READY = "Releases", "Databases", "Start services", "Services up"
+API_PATHS = {"keystone": "/v3", "placement": "/", "glance": "/", "neutron": "/", "nova-api": "/", "cinder-api": "/"}
+SHIMS = {
+    # The volume drivers call these; both would need more of the machine than the lab may touch.
+    "sudo": '#!/bin/sh\nexec env "$@"\n',
+    "mount.nfs": "#!/bin/sh\nexit 0\n",
+}
+
+
+def is_complete(machine: Machine) -> bool:
+    """Whether this lab has databases to continue with; tmpfs loses them at a reboot."""
+    return (machine.layout.ram_dir / ".complete").exists()
+
+
+class BringUp:
+    """One run of `lab up`."""
+
+    def __init__(self, machine: Machine, topology: Topology, progress: Progress) -> None:
+        self._machine = machine
+        self._topology = topology
+        self._progress = progress
+        self._clouds = [machine.cloud(topology, spec.name) for spec in topology.clouds]
+
+    def run(self) -> None:
+        """Do all of it."""
+        self._install()
+        self._prepare_files()
+        with ThreadPoolExecutor(24) as pool:
+            self._start(pool)
+
+    # -- before anything runs
+
+    def _install(self) -> None:
+        releases = {c.release.name: c.release for c in self._clouds}
+        self._progress.phase(INSTALL, len(releases))
+        with ThreadPoolExecutor(len(releases)) as pool:
+            jobs = {name: pool.submit(venvs.install, r, self._progress.say) for name, r in releases.items()}
+            for name, job in jobs.items():
+                job.result()
+                self._progress.done(INSTALL, name)
+
+    def _prepare_files(self) -> None:
+        layout = self._machine.layout
+        for directory in (layout.run_dir, layout.work_dir, layout.log_dir, layout.state_dir / "tmp"):
+            directory.mkdir(parents=True, exist_ok=True)
+        layout.ram_dir.mkdir(exist_ok=True, mode=0o700)
+        layout.socket_dir.mkdir(exist_ok=True)
+        for name, text in SHIMS.items():
+            write_atomically(layout.shim_dir / name, text, mode=0o755)
+        for cloud in self._clouds:
+            cloud.configuration.write()
+            mounts.mount_volume_share(layout, cloud.name)
+
+    # -- start
+
+    def _start(self, pool: ThreadPoolExecutor) -> None:
+        total = sum(len(c.process_names(self._topology.cloud(c.name).nodes)) for c in self._clouds)
+        self._progress.phase(DATABASES, 1)
+        self._progress.phase(START, total)
+        self._progress.phase(READY, len(self._clouds))
+        rabbitmq = RabbitMQ(self._machine.layout, self._machine.processes, self._machine.passwords)
+        rabbitmq.start([c.name for c in self._clouds])
+        making = not is_complete(self._machine) and not saved_databases.image_file(self._topology.clouds).exists()
+        if making:  # the migrations need both cores: nothing else starts before they are done
+            self._databases()
+        early = [pool.submit(self._start_early, cloud) for cloud in self._clouds]
+        if not making:
+            self._databases()
+        _all(early)
+        _all([pool.submit(self._bring_up_cloud, cloud, pool) for cloud in self._clouds])
+
+    def _start_early(self, cloud: Cloud) -> None:
+        """What needs no database: OVN and the imports of the preloaded services."""
+        for parent in cloud.release.preload:
+            cloud.services.start_preloader(parent)
+            self._progress.done(START, cloud.services.preloader_name(parent))
+        cloud.ovn.start(str(cloud.venv / "bin/python"))
+        for name in cloud.ovn.names():
+            self._progress.done(START, name)
+
+    def _databases(self) -> None:
+        layout, mariadb = self._machine.layout, self._machine.mariadb
+        if is_complete(self._machine):
+            mariadb.start()
+            self._progress.done(DATABASES, "kept")
+            return
+        shutil.rmtree(layout.mysql_dir, ignore_errors=True)
+        if not saved_databases.restore(layout, self._topology.clouds):
+            self._make_databases()
+        mariadb.start()
+        for cloud in self._clouds:
+            cloud.databases.fit()
+        (layout.ram_dir / ".complete").touch()
+        self._progress.done(DATABASES, "fresh")
+
+    def _make_databases(self) -> None:
+        self._progress.say("making the databases once; later labs start from a saved image")
+        mariadb = self._machine.mariadb
+        mariadb.install()
+        mariadb.start()
+        with ThreadPoolExecutor(len(self._clouds)) as pool:
+            _all([pool.submit(cloud.databases.make) for cloud in self._clouds])
+        self._machine.processes.stop(MARIADB, timeout_s=60)
+        saved_databases.save(self._machine.layout, self._topology.clouds)
+
+    # -- one cloud
+
+    def _bring_up_cloud(self, cloud: Cloud, pool: ThreadPoolExecutor) -> None:
+        nodes = self._topology.cloud(cloud.name).nodes
+        starts: list[Callable[[], object]] = [partial(cloud.services.start, s) for s in ("nova-conductor", *API_SERVICES)]
+        starts += [partial(cloud.services.start, s) for s in INNER_SERVICES if s != "nova-conductor"]
+        starts += [partial(launch_node, self._machine, self._topology, cloud, node) for node in nodes]
+        _all([pool.submit(self._count, start) for start in starts])
+        self._wait_and_furnish(cloud, pool)
+        self._progress.done(READY, f"{cloud.name} is ready")
+
+    def _count(self, start: Callable[[], object]) -> None:
+        start()
+        self._progress.done(START, "")
+
+    def _wait_and_furnish(self, cloud: Cloud, pool: ThreadPoolExecutor) -> None:
+        layout, processes = self._machine.layout, self._machine.processes
+
+        def api(service: str) -> None:
+            wait_for_api(processes, cloud.services.name(service), layout.url(cloud.index, service) + API_PATHS[service])
+
+        waits = {service: pool.submit(api, service) for service in API_PATHS}
+        waits["keystone"].result()
+        client = self._machine.client(cloud.index)
+
+        def volume_type() -> None:
+            waits["cinder-api"].result()
+            furnish.add_volume_type(layout, cloud.index, client)
+
+        def public_network() -> None:
+            waits["neutron"].result()
+            furnish.add_public_network(layout, cloud.index, client)
+
+        furnished = [pool.submit(volume_type), pool.submit(public_network)]
+        _all(list(waits.values()))
+        self._wait_for_services(cloud)
+        _all(furnished)
+
+    def _wait_for_services(self, cloud: Cloud) -> None:
+        nodes = list(self._topology.cloud(cloud.name).nodes)
+        names = cloud.process_names(tuple(nodes))
+        readiness = CloudReadiness(self._machine.layout, cloud.index, self._machine.client(cloud.index))
+        missing: list[str] = []
+
+        def ready() -> bool:
+            for name in names:
+                self._machine.processes.check_alive(name)
+            missing[:] = readiness.down(nodes)
+            return not missing
+
+        wait_until(ready, what=f"all services of {cloud.name} are up", timeout_s=SERVICES_S, poll_s=0.5)
+        if nodes:
+            discover_hosts(cloud)
+
+
+def _all(futures: list[Future[object]] | list[Future[None]]) -> None:
+    """Wait for all; the first error counts."""
+    for future in futures:
+        future.result()

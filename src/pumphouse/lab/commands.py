@@ -1,0 +1,207 @@
+"""`pumphouse lab ...`: the command line of the lab. `pumphouse.main` mounts `app` and fills `on_up`.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage.
+"""
+
+import json
+import shlex
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import yaml
+from rich.console import Console
+from rich.table import Table
+
+from pumphouse.lab.errors import LabConfigurationError, LabError, PreflightError
+from pumphouse.lab.lab import Lab
+from pumphouse.lab.layout import DEFAULT_PORT_BASE
+from pumphouse.lab.progress import RichProgress
+from pumphouse.lab.status import ProcessStatus
+from pumphouse.lab.topology import DEFAULT_NEW, DEFAULT_OLD, NodeSize, default_clouds, parse_clouds
+from pumphouse.lab.waiting import now
+
+app = typer.Typer(no_args_is_help=True, help="Two real OpenStack clouds of different releases on this machine.")
+on_up: list[Callable[[Lab], None]] = []
+"""Called with the lab after each `up` and `reset`; main registers the clouds with Pumphouse here."""
+
+out = Console()
+err = Console(stderr=True)
+
+StateDir = Annotated[
+    Path | None, typer.Option("--state-dir", envvar="PUMPHOUSE_LAB_DIR", help="Where the lab keeps its files.")
+]
+
+
+class Output(StrEnum):
+    """How `status` prints."""
+
+    TABLE = "table"
+    JSON = "json"
+    YAML = "yaml"
+
+
+@contextmanager
+def _errors_told() -> Iterator[None]:
+    """Turn the lab's errors into a message, a remedy and an exit code."""
+    try:
+        yield
+    except PreflightError as error:
+        for problem in error.problems:
+            _tell(problem)
+        raise typer.Exit(1) from error
+    except LabConfigurationError as error:
+        _tell(error)
+        raise typer.Exit(2) from error
+    except LabError as error:
+        _tell(error)
+        raise typer.Exit(1) from error
+
+
+def _tell(error: LabError) -> None:
+    err.print(f"Error: {error.message}", style="red", markup=False, highlight=False)
+    if error.hint:
+        err.print(error.hint, markup=False, highlight=False)
+
+
+@app.command()
+def up(
+    state_dir: StateDir = None,
+    port_base: Annotated[int | None, typer.Option(help=f"First port; {DEFAULT_PORT_BASE} if left out.")] = None,
+    cloud: Annotated[
+        list[str] | None, typer.Option(help="NAME=RELEASE[:NODES], once per cloud, instead of the two defaults.")
+    ] = None,
+    release_old: Annotated[str | None, typer.Option(help=f"Release of `old`; {DEFAULT_OLD} if left out.")] = None,
+    release_new: Annotated[str | None, typer.Option(help=f"Release of `new`; {DEFAULT_NEW} if left out.")] = None,
+    node_vcpus: Annotated[int | None, typer.Option(min=1, help="Virtual processors of each node.")] = None,
+    node_ram_mib: Annotated[int | None, typer.Option(min=512, help="Memory of each node, in MiB.")] = None,
+    node_disk_gb: Annotated[int | None, typer.Option(min=1, help="Disk of each node, in GB.")] = None,
+) -> None:
+    """Bring both clouds up, or complete what runs already."""
+    with _errors_told():
+        clouds = None
+        if cloud and (release_old or release_new):
+            raise LabConfigurationError("--cloud", cloud, "given with --release-old/new", hint="Use one or the other.")
+        if cloud:
+            clouds = parse_clouds(cloud)
+        elif release_old or release_new:
+            clouds = default_clouds(release_old or DEFAULT_OLD, release_new or DEFAULT_NEW)
+        size = None
+        if node_vcpus or node_ram_mib or node_disk_gb:
+            usual = NodeSize()
+            size = NodeSize(
+                node_vcpus or usual.vcpus, node_ram_mib or usual.ram_mib, node_disk_gb or usual.disk_gb
+            )  # fmt: skip
+        lab = Lab(state_dir, port_base=port_base, clouds=clouds, node_size=size)
+        _run_with_progress(lab, lab.up)
+
+
+@app.command()
+def reset(state_dir: StateDir = None) -> None:
+    """Throw the clouds away and bring fresh ones up, in the lab's first shape."""
+    with _errors_told():
+        lab = _existing(state_dir)
+        _run_with_progress(lab, lab.reset)
+
+
+@app.command()
+def down(
+    state_dir: StateDir = None,
+    wipe: Annotated[bool, typer.Option("--wipe", help="Delete the clouds and everything in them, too.")] = False,
+) -> None:
+    """Stop everything: no process, mount or port stays. The next `up` continues the same clouds."""
+    with _errors_told():
+        lab = Lab(state_dir)
+        lab.down(wipe=wipe)
+        out.print(f"The lab in {lab.state_dir} is {'gone' if wipe else 'down'}.", highlight=False)
+
+
+@app.command()
+def status(
+    state_dir: StateDir = None,
+    output: Annotated[Output, typer.Option("-o", "--output", help="How to print it.")] = Output.TABLE,
+) -> None:
+    """Show each process of the lab; the exit code is 1 if one of them is not running."""
+    with _errors_told():
+        rows = _existing(state_dir).status()
+        if output is Output.TABLE:
+            _print_table(rows)
+        elif output is Output.JSON:
+            typer.echo(json.dumps([_plain(row) for row in rows], indent=2))
+        else:
+            typer.echo(yaml.safe_dump([_plain(row) for row in rows], sort_keys=False), nl=False)
+        if any(row.status != "running" for row in rows):
+            raise typer.Exit(1)
+
+
+@app.command()
+def path(state_dir: StateDir = None) -> None:
+    """Print the lab's state directory."""
+    with _errors_told():
+        typer.echo(Lab(state_dir).state_dir)
+
+
+@app.command()
+def env(state_dir: StateDir = None) -> None:
+    """Print shell lines that make `openstack --os-cloud NAME` talk to the lab: eval "$(pumphouse lab env)"."""
+    with _errors_told():
+        lab = _existing(state_dir)
+        typer.echo(f"export OS_CLIENT_CONFIG_FILE={shlex.quote(str(lab.clouds_yaml))}")
+        typer.echo(f"export PUMPHOUSE_LAB_DIR={shlex.quote(str(lab.state_dir))}")
+
+
+@app.command()
+def logs(
+    service: Annotated[str, typer.Argument(help="A process name from `lab status`.")],
+    state_dir: StateDir = None,
+    lines: Annotated[int, typer.Option("--lines", "-n", min=1, help="How many lines from the end.")] = 40,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as the log grows.")] = False,
+) -> None:
+    """Print the end of a process's log."""
+    with _errors_told():
+        lab = _existing(state_dir)
+        if not follow:
+            for line in lab.log_tail(service, lines):
+                typer.echo(line)
+            return
+        lab.log_tail(service, 1)  # says so if there is no such process
+        subprocess.run(["tail", "-n", str(lines), "-F", lab.layout.log_file(service)], check=False)
+
+
+def _existing(state_dir: Path | None) -> Lab:
+    lab = Lab(state_dir)
+    if not lab.exists:
+        raise LabError(f"there is no lab in {lab.state_dir}", hint="Make one with `pumphouse lab up`.")
+    return lab
+
+
+def _run_with_progress(lab: Lab, work: Callable[[RichProgress], None]) -> None:
+    began = now()
+    with RichProgress(err) as progress:
+        work(progress)
+    for hook in on_up:
+        hook(lab)
+    names = ", ".join(f"{c.name} ({c.release}, {len(c.nodes)} nodes)" for c in lab.clouds)
+    out.print(f"Up after {now() - began:.0f} s: {names}.", highlight=False)
+    out.print(f'Clouds file: {lab.clouds_yaml}  (eval "$(pumphouse lab env)")', highlight=False, soft_wrap=True)
+
+
+def _plain(row: ProcessStatus) -> dict[str, object]:
+    return {**asdict(row), "status": str(row.status), "last_lines": list(row.last_lines)}
+
+
+def _print_table(rows: list[ProcessStatus]) -> None:
+    table = Table("name", "environment", "status", "pid", "memory (MiB)", "port")
+    for row in rows:
+        memory = f"{row.rss_bytes / 2**20:.0f}" if row.pid else ""
+        table.add_row(row.name, row.environment, row.status, str(row.pid or ""), memory, str(row.port or ""))
+    out.print(table)
+    for row in rows:
+        if row.last_lines:
+            out.print(f"\nEnd of the log of {row.name} ({row.log}):", highlight=False)
+            out.print("\n".join(row.last_lines), markup=False, highlight=False)

@@ -1,0 +1,81 @@
+"""Compute nodes: a nova-compute of some cloud's release under the node's name, and its rows in that cloud's OVN.
+
+Used by `bringup` for the nodes a cloud begins with, and by `Lab` when a node moves to another cloud.
+"""
+
+import shutil
+from enum import StrEnum
+
+from pumphouse.lab.cloud import Cloud, Machine
+from pumphouse.lab.errors import LabCommandError
+from pumphouse.lab.topology import Topology, check_node_name
+
+
+class NodeState(StrEnum):
+    """What a cloud has of a node: `stopped` means that its local state is still there."""
+
+    RUNNING = "running"
+    DEAD = "dead"
+    STOPPED = "stopped"
+    ABSENT = "absent"
+
+
+def launch_node(machine: Machine, topology: Topology, cloud: Cloud, node: str) -> None:
+    """Start the node in that cloud; a running one is left alone, its rows are completed."""
+    cloud.ovn.add_chassis(node, topology.node_numbers[node])
+    cloud.services.start_node(node, topology.node_size)
+
+
+def halt_node(machine: Machine, cloud: Cloud, node: str) -> None:
+    """Stop the node's nova-compute and take its rows away; local state stays for a restart. Absent is fine."""
+    machine.processes.stop(cloud.services.node_name(node))
+    if machine.processes.alive(f"{cloud.name}-ovn-sb"):
+        cloud.ovn.remove_chassis(node)
+
+
+def erase_node(machine: Machine, cloud: Cloud, node: str) -> None:
+    """Halt the node and delete its local state in that cloud: its identity too, so it comes back as a new host."""
+    halt_node(machine, cloud, node)
+    shutil.rmtree(machine.layout.node_dir(cloud.name, node), ignore_errors=True)
+
+
+def node_state(machine: Machine, cloud: Cloud, node: str) -> NodeState:
+    name = cloud.services.node_name(node)
+    if machine.processes.alive(name):
+        return NodeState.RUNNING
+    if machine.processes.record(name):
+        return NodeState.DEAD
+    if machine.layout.node_dir(cloud.name, node).exists():
+        return NodeState.STOPPED
+    return NodeState.ABSENT
+
+
+def discover_hosts(cloud: Cloud) -> str:
+    """Map new compute hosts into the cell (`nova-manage cell_v2 discover_hosts`); returns what it said."""
+    config = str(cloud.configuration.file("nova"))
+    return cloud.services.tool("nova-manage", "--config-file", config, "cell_v2", "discover_hosts", "--verbose")
+
+
+def unmap_host(machine: Machine, cloud: Cloud, node: str) -> None:
+    """Take a host out of the cell (`nova-manage cell_v2 delete_host`). A host that is not mapped is fine.
+
+    Raises:
+        LabCommandError: Nova refuses, for instance because servers are still on that host.
+    """
+    check_node_name(node)  # it goes into the query
+    database = cloud.configuration.database("nova_api")
+    rows = machine.mariadb.query(
+        f"select c.uuid from `{database}`.host_mappings h join `{database}`.cell_mappings c on h.cell_id = c.id"  # noqa: S608
+        f" where h.host = '{node}'"
+    )
+    config = str(cloud.configuration.file("nova"))
+    for cell in rows:
+        try:
+            cloud.services.tool(
+                "nova-manage", "--config-file", config, "cell_v2", "delete_host", "--cell_uuid", cell, "--host", node
+            )
+        except LabCommandError as error:
+            raise LabCommandError(
+                f"{node} cannot be unmapped in {cloud.name}: {error.message}",
+                hint="Move or delete the servers on that host first.",
+            ) from error

@@ -1,0 +1,50 @@
+"""Keeps a freshly migrated and bootstrapped data directory in the cache, so that later labs start from it.
+
+Used by `bringup`. An image belongs to the clouds' names and releases, not to ports or passwords: `CloudDatabases.fit`
+writes those in afterwards.
+"""
+
+import hashlib
+import json
+import os
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+
+from pumphouse.lab.layout import Layout, cache_dir
+from pumphouse.lab.mariadb import SERVER
+from pumphouse.lab.release import load_release
+from pumphouse.lab.topology import CloudSpec
+
+FORMAT = 1  # raise when databases.py makes something else than before
+
+
+def image_file(clouds: Iterable[CloudSpec]) -> Path:
+    """Where the image for these clouds is, or would be."""
+    server = subprocess.run([SERVER, "--version"], capture_output=True, text=True, check=False).stdout
+    parts = [FORMAT, server, [(c.name, c.release, load_release(c.release).key) for c in clouds]]
+    key = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
+    return cache_dir() / "databases" / f"{key}.tar.zst"
+
+
+def save(layout: Layout, clouds: Iterable[CloudSpec]) -> None:
+    """Pack the data directory; the server must be stopped."""
+    image = image_file(clouds)
+    image.parent.mkdir(parents=True, exist_ok=True)
+    image.parent.chmod(0o700)
+    draft = image.with_name(f".{image.name}.{os.getpid()}")
+    subprocess.run(
+        ["tar", "--zstd", "-cf", draft, "-C", layout.ram_dir, layout.mysql_dir.name], check=True, capture_output=True
+    )
+    draft.chmod(0o600)
+    draft.replace(image)
+
+
+def restore(layout: Layout, clouds: Iterable[CloudSpec]) -> bool:
+    """Unpack the image for these clouds; False if there is none."""
+    image = image_file(clouds)
+    if not image.exists():
+        return False
+    layout.ram_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    subprocess.run(["tar", "--zstd", "-xf", image, "-C", layout.ram_dir], check=True, capture_output=True)
+    return True

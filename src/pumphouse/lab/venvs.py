@@ -1,0 +1,76 @@
+"""Installs a release into its own environment, once per machine user. Called by `bringup` before anything starts."""
+
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from uv import find_uv_bin
+
+from pumphouse.lab.errors import LabCommandError
+from pumphouse.lab.layout import cache_dir
+from pumphouse.lab.locks import Lock
+from pumphouse.lab.release import GUEST, Release
+
+COMPLETE = ".complete"
+DRIVER = "pumphouse_fake.py"
+
+
+def environment_dir(release: Release) -> Path:
+    """Where the environment of a release stands, or will stand."""
+    return cache_dir() / "releases" / f"{release.name}-{release.key}"
+
+
+def is_installed(release: Release) -> bool:
+    return (environment_dir(release) / COMPLETE).exists()
+
+
+def install(release: Release, say: Callable[[str], None]) -> Path:
+    """The environment of `release`, installed from its lock file now if it is not there yet.
+
+    It is made in place because console scripts hold their path; the marker file makes it count. Two labs that
+    install at once are kept apart by a lock.
+
+    Raises:
+        LabCommandError: the installation failed.
+    """
+    place = environment_dir(release)
+    if is_installed(release):
+        return place
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with Lock(place.with_name(f".{place.name}.lock")):
+        if is_installed(release):
+            return place
+        shutil.rmtree(place, ignore_errors=True)
+        say(f"installing OpenStack {release.name}")
+        _uv("venv", "--quiet", "--python", release.python[0], str(place))
+        recent = [f"--exclude-newer-package={n}={d}" for n, d in release.exclude_newer_package.items()]
+        # exclude-newer matters here too: it pins what the source distributions are built with.
+        _uv(
+            "pip", "install", "--quiet", "--python", str(place / "bin/python"), "--require-hashes",
+            "--compile-bytecode", f"--exclude-newer={release.exclude_newer}", *recent, "-r", str(release.lock_file),
+        )  # fmt: skip
+        _install_driver(place)
+        (place / COMPLETE).touch()
+    return place
+
+
+def _install_driver(place: Path) -> None:
+    """Nova looks for drivers in its own namespace only."""
+    (site,) = place.glob("lib/python3*/site-packages")
+    shutil.copy(GUEST / DRIVER, site / "nova" / "virt" / DRIVER)
+    subprocess.run([place / "bin/python", "-m", "compileall", "-q", site / "nova" / "virt" / DRIVER], check=True)
+
+
+def _uv(*arguments: str) -> None:
+    with tempfile.TemporaryFile("w+") as output:
+        done = subprocess.run(
+            [find_uv_bin(), *arguments], stdout=output, stderr=subprocess.STDOUT, check=False, stdin=subprocess.DEVNULL
+        )
+        if done.returncode:
+            output.seek(0)
+            tail = "\n".join(output.read().splitlines()[-15:])
+            raise LabCommandError(
+                f"uv {arguments[0]} failed:\n{tail}", hint="Is the package registry reachable, and the disk not full?"
+            )
