@@ -66,7 +66,10 @@ class Port:
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """A migration of a server as Nova records it; `kind` is live-migration, migration, resize or evacuation."""
+    """A migration of a server as Nova records it; `kind` is live-migration, migration, resize or evacuation.
+
+    `id` is the number by which Nova aborts it, `uuid` the consumer under which Placement holds the source's resources meanwhile.
+    """
 
     id: str
     server_id: str
@@ -75,6 +78,7 @@ class Migration:
     source: str
     target: str
     updated_at: str = ""
+    uuid: str = ""
 
     @property
     def running(self) -> bool:

@@ -16,8 +16,13 @@ from pumphouse.domain.server import Migration, Port, Server, ServerGroup
 class NodeReader(Protocol):
     """Looks at nodes and their servers."""
 
-    def nodes(self) -> Sequence[Node]:
-        """All compute nodes with service state, Placement inventories and usages, traits, aggregates and server counts by status."""
+    def nodes(self, *, summary: bool = False) -> Sequence[Node]:
+        """All compute nodes with service state, Placement inventories and usages, traits, aggregates and server counts by status.
+
+        Placement tells complete inventories only per node, which costs a request each. With `summary` they are left out: `total` is then the
+        whole capacity (`reserved` 0, `ratio` 1), `used`, `capacity` and `free` are right, and the number of requests does not grow with
+        that of the nodes. Meant for lists.
+        """
         ...
 
     def node(self, name: str) -> Node:
@@ -84,12 +89,15 @@ class NodeWriter(Protocol):
         """Delete a provider that Nova left behind; an unknown one is no error."""
         ...
 
-    def delete_agents(self, node: str) -> Sequence[str]:
-        """Delete the Neutron agents (chassis included) of a host that are no longer alive; returns the deleted ids."""
+    def delete_agents(self, node: str, *, agent_ids: Sequence[str] = ()) -> Sequence[str]:
+        """Delete the Neutron agents (chassis included) of a host that are no longer alive; returns the deleted ids.
+
+        `agent_ids` are those that `services()` showed on the host while it still stood: an OVN agent that has signed off has lost its host name.
+        """
         ...
 
     def remove_from_aggregates(self, node: str) -> Sequence[str]:
-        """Take the host out of its host aggregates; returns their names. Nova refuses to delete a service whose host is in one."""
+        """Take the host out of its host aggregates; returns their names. Nova does so too when the service is deleted, without telling which."""
         ...
 
     def add_to_aggregates(self, node: str, aggregates: Sequence[str]) -> None:

@@ -1,0 +1,344 @@
+"""Looks at a cloud as a whole: what our credentials may do, and the facts that plans and people want to know; cloud.py calls it."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from pumphouse.domain.environment import AccessCheck, ServiceState
+from pumphouse.domain.errors import NotFoundError, PumphouseError
+from pumphouse.drivers.openstack import endpoints
+from pumphouse.drivers.openstack.networks import Networks
+from pumphouse.drivers.openstack.nodes import Nodes
+from pumphouse.drivers.openstack.releases import release_of
+from pumphouse.drivers.openstack.transport import Rows, Transport
+from pumphouse.ports.clock import Clock
+
+_PROBES: Final[Mapping[str, tuple[str, str]]] = {
+    # a small admin-only read each, so that `ok` means: we can work with it
+    "identity": ("/projects?limit=1", ""),
+    "compute": ("/os-services", "2.53"),
+    "placement": ("/resource_providers", "1.39"),
+    "network": ("/agents?limit=1", ""),
+    "image": ("/images?limit=1", ""),
+    "block-storage": ("/os-services", "3.0"),
+}
+_ALIASES: Final = {
+    "volumev3": "block-storage",
+    "volumev2": "block-storage",
+    "block-store": "block-storage",
+    "volume": "block-storage",
+}
+_QUOTAS: Final[Mapping[str, str]] = {
+    "compute": "/os-quota-class-sets/default",
+    "block-storage": "/os-quota-class-sets/default",
+    "network": "/quotas/{project}/default",
+}
+
+
+class Discovery:
+    """Facts of one cloud."""
+
+    def __init__(self, transport: Transport, nodes: Nodes, networks: Networks, clock: Clock) -> None:
+        self._http = transport
+        self._nodes = nodes
+        self._networks = networks
+        self._clock = clock
+
+    # -- access
+
+    def check(self) -> list[AccessCheck]:
+        """One small admin-only read per service of the catalog, all at once; those that we do not use are only named."""
+        began = self._clock.monotonic()
+        try:
+            listed = {_official(entry) for entry in self._http.catalog()}
+        except PumphouseError as error:
+            url = str(self._http.settings.auth.get("auth_url", ""))
+            return [
+                AccessCheck(
+                    "identity",
+                    url,
+                    ok=False,
+                    detail=error.message,
+                    hint=error.hint,
+                    seconds=self._since(began),
+                )
+            ]
+        # what we need is tried also when the catalog lacks it: that is an answer too
+        return self._http.gather(
+            [self._prober(service) for service in sorted(listed & set(_PROBES) | _needed())]
+        )
+
+    def _prober(self, service: str) -> Callable[[], AccessCheck]:
+        return lambda: self._probe(service)
+
+    def _probe(self, service: str) -> AccessCheck:
+        began = self._clock.monotonic()
+        path, microversion = _PROBES[service]
+        url = ""
+        try:
+            endpoint = self._http.endpoint(service)
+            url = endpoint.url
+            self._http.get(service, path, microversion=microversion)
+        except PumphouseError as error:
+            return AccessCheck(
+                service, url, ok=False, detail=error.message, hint=error.hint, seconds=self._since(began)
+            )
+        spoken = (
+            f"microversions {endpoint.minimum} to {endpoint.maximum}"
+            if endpoint.maximum
+            else f"version {endpoint.version}"
+        )
+        return AccessCheck(service, url, ok=True, detail=f"answers, {spoken}", seconds=self._since(began))
+
+    def _since(self, began: float) -> float:
+        return round(self._clock.monotonic() - began, 3)
+
+    # -- facts
+
+    def facts(self) -> dict[str, Any]:
+        """JSON-safe; its keys are documented in docs/environments.md. Optional services that are missing or fail leave `errors` and empty lists."""
+        catalog = self._http.catalog()
+        errors: dict[str, str] = {}
+        readers: dict[str, Callable[[], Any]] = {
+            "regions": lambda: [row["id"] for row in self._http.get("identity", "/regions")["regions"]],
+            "services": lambda: self._services(catalog),
+            "hypervisors": lambda: [_hypervisor(row) for row in self._nodes.hypervisors()],
+            "aggregates": lambda: [_aggregate(row) for row in self._nodes.aggregates()],
+            "zones": self._zones,
+            "networks": lambda: [
+                _network(row) for row in self._http.rows("network", "/networks", "networks")
+            ],
+            "network_extensions": lambda: sorted(
+                row["alias"] for row in self._list("network", "/extensions", "extensions")
+            ),
+            "storage_backends": lambda: [
+                _pool(row)
+                for row in self._list("block-storage", "/scheduler-stats/get_pools?detail=true", "pools")
+            ],
+            "volume_types": lambda: [
+                _volume_type(row)
+                for row in self._http.rows(
+                    "block-storage", "/types", "volume_types", params={"is_public": "None"}
+                )
+            ],
+            "quota_defaults": self._quotas,
+            "flavors": lambda: [
+                _flavor(row)
+                for row in self._http.rows(
+                    "compute", "/flavors/detail", "flavors", params={"is_public": "None"}, microversion="2.61"
+                )
+            ],
+            "service_states": self.services,
+        }
+        found = dict(
+            zip(
+                readers,
+                self._http.gather([_kept(name, read, errors) for name, read in readers.items()]),
+                strict=True,
+            )
+        )
+        states: Iterable[ServiceState] = found.pop("service_states")
+        nova = self._http.endpoint("compute").maximum
+        release, candidates = release_of(nova, found["network_extensions"])
+        return {
+            "release": release,
+            "release_candidates": list(candidates),
+            **found,
+            "network_types": sorted({row["type"] for row in found["networks"] if row["type"]}),
+            "physical_networks": sorted(
+                {row["physical_network"] for row in found["networks"] if row["physical_network"]}
+            ),
+            "agents": _count_states(states),
+            "counts": {
+                name: len(found[name])
+                for name in ("hypervisors", "aggregates", "networks", "flavors", "volume_types")
+            },
+            "errors": errors,
+        }
+
+    def services(self) -> list[ServiceState]:
+        """Nova's services, Neutron's agents and Cinder's services; a cloud without Cinder has none of those."""
+        calls: Sequence[Callable[[], list[ServiceState]]] = [
+            lambda: self._nodes.services(binary=None),
+            self._networks.agents,
+            self._volume_services,
+        ]
+        return [state for states in self._http.gather(calls) for state in states]
+
+    def _volume_services(self) -> list[ServiceState]:
+        if not any(_official(entry) == "block-storage" for entry in self._http.catalog()):
+            return []
+        return [
+            _volume_service(row)
+            for row in self._http.get("block-storage", "/os-services", microversion="3.7")["services"]
+        ]
+
+    def _services(self, catalog: Rows) -> list[dict[str, Any]]:
+        settings = self._http.settings
+        found = []
+        for entry in sorted(catalog, key=lambda each: str(each["type"])):
+            urls = {
+                each["interface"]: each["url"]
+                for each in entry["endpoints"]
+                if settings.region in (None, each.get("region_id"), each.get("region"))
+            }
+            service = _official(entry)
+            spoken = self._spoken(service) if service in endpoints.SERVICES else None
+            found.append(
+                {
+                    "type": entry["type"],
+                    "name": entry.get("name", ""),
+                    "endpoints": urls,
+                    "version": spoken.version if spoken else "",
+                    "min_microversion": spoken.minimum if spoken else "",
+                    "max_microversion": spoken.maximum if spoken else "",
+                }
+            )
+        return found
+
+    def _spoken(self, service: str) -> endpoints.Endpoint | None:
+        try:
+            return self._http.endpoint(service)
+        except PumphouseError:
+            return None
+
+    def _list(self, service: str, path: str, key: str) -> Rows:
+        rows: Rows = self._http.get(service, path)[key]
+        return rows
+
+    def _zones(self) -> list[dict[str, Any]]:
+        rows = self._http.get("compute", "/os-availability-zone", microversion="2.1")["availabilityZoneInfo"]
+        return [{"name": row["zoneName"], "available": bool(row["zoneState"]["available"])} for row in rows]
+
+    def _quotas(self) -> dict[str, dict[str, int]]:
+        found = {}
+        for service, path in _QUOTAS.items():
+            try:
+                body = self._http.get(
+                    service,
+                    path.format(project=self._http.project_id()),
+                    microversion="2.57" if service == "compute" else "",
+                )
+            except NotFoundError:
+                continue
+            limits = next(iter(body.values()))
+            found[service] = {name: value for name, value in limits.items() if isinstance(value, int)}
+        return found
+
+
+def _official(entry: Mapping[str, Any]) -> str:
+    name = str(entry["type"])
+    return _ALIASES.get(name, name)
+
+
+def _needed() -> set[str]:
+    return {"identity", "compute", "placement", "network", "image"}
+
+
+def _kept(name: str, read: Callable[[], Any], errors: dict[str, str]) -> Callable[[], Any]:
+    """A reader whose failure is a fact as well, except for wrong credentials and a dead cloud, which everything else would repeat."""
+
+    def kept() -> Any:
+        try:
+            return read()
+        except PumphouseError as error:
+            if name in {"services", "hypervisors"}:
+                raise
+            errors[name] = error.message
+            return {} if name == "quota_defaults" else []
+
+    return kept
+
+
+def _hypervisor(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "id": str(row["id"]),
+        "name": row["hypervisor_hostname"],
+        "host": row["service"]["host"],
+        "type": row.get("hypervisor_type", ""),
+        "version": row.get("hypervisor_version", 0),
+        "cpu": row.get("cpu_info") or {},
+        "vcpus": row.get("vcpus"),
+        "ram_mib": row.get("memory_mb"),
+        "disk_gib": row.get("local_gb"),
+        "state": row.get("state", ""),
+        "status": row.get("status", ""),
+    }
+
+
+def _aggregate(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "name": row["name"],
+        "zone": row.get("availability_zone") or "",
+        "hosts": row.get("hosts", []),
+        "metadata": row.get("metadata", {}),
+    }
+
+
+def _network(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "id": row["id"],
+        "name": row.get("name", ""),
+        "project_id": row.get("project_id", ""),
+        "type": row.get("provider:network_type") or "",
+        "physical_network": row.get("provider:physical_network") or "",
+        "segment": row.get("provider:segmentation_id"),
+        "mtu": row.get("mtu"),
+        "external": bool(row.get("router:external")),
+        "shared": bool(row.get("shared")),
+    }
+
+
+def _pool(row: Mapping[str, Any]) -> dict[str, Any]:
+    tells = row.get("capabilities") or {}
+    names = ("volume_backend_name", "storage_protocol", "vendor_name", "driver_version")
+    sizes = {"total_gib": tells.get("total_capacity_gb"), "free_gib": tells.get("free_capacity_gb")}
+    return {"name": row["name"], **{name: tells.get(name, "") for name in names}, **sizes}
+
+
+def _volume_type(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "id": row["id"],
+        "name": row["name"],
+        "public": bool(row.get("is_public")),
+        "extra_specs": row.get("extra_specs") or {},
+    }
+
+
+def _flavor(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "id": row["id"],
+        "name": row["name"],
+        "vcpus": row["vcpus"],
+        "ram_mib": row["ram"],
+        "disk_gib": row["disk"],
+        "ephemeral_gib": row.get("OS-FLV-EXT-DATA:ephemeral") or 0,
+        "swap_mib": row.get("swap") or 0,
+        "public": bool(row.get("os-flavor-access:is_public", True)),
+        "extra_specs": row.get("extra_specs") or {},
+    }
+
+
+def _volume_service(row: Mapping[str, Any]) -> ServiceState:
+    return ServiceState(
+        id=f"{row['binary']}@{row['host']}",
+        kind="volume",
+        binary=row["binary"],
+        host=row["host"],
+        zone=row.get("zone") or "",
+        enabled=row.get("status") == "enabled",
+        up=row.get("state") == "up",
+        reason=row.get("disabled_reason") or "",
+        updated_at=row.get("updated_at") or "",
+    )
+
+
+def _count_states(states: Iterable[ServiceState]) -> list[dict[str, Any]]:
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for state in states:
+        row = found.setdefault(
+            (state.kind, state.binary),
+            {"kind": state.kind, "binary": state.binary, "up": 0, "down": 0, "disabled": 0},
+        )
+        row["up" if state.up else "down"] += 1
+        row["disabled"] += not state.enabled
+    return [found[key] for key in sorted(found)]
