@@ -1,0 +1,38 @@
+"""Brings the tables to this version's shape at start, by Alembic; two processes that start at once wait for each other."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+
+LOCK_NUMBER = 0x70756D70
+LOCK_NAME = "pumphouse-migrations"
+LOCK_WAIT_S = 120
+
+
+def migrate(engine: sa.Engine) -> None:
+    """Apply what is missing; nothing when all is there."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    with engine.begin() as connection, _alone(connection):
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+@contextmanager
+def _alone(connection: sa.Connection) -> Iterator[None]:
+    kind = connection.dialect.name
+    if kind == "postgresql":
+        connection.execute(sa.text("SELECT pg_advisory_xact_lock(:n)"), {"n": LOCK_NUMBER})
+    if kind not in ("mysql", "mariadb"):
+        # SQLite: BEGIN IMMEDIATE is the lock
+        yield
+        return
+    connection.execute(sa.text("SELECT GET_LOCK(:n, :s)"), {"n": LOCK_NAME, "s": LOCK_WAIT_S})
+    try:
+        yield
+    finally:
+        connection.execute(sa.text("SELECT RELEASE_LOCK(:n)"), {"n": LOCK_NAME})

@@ -1,0 +1,1 @@
+"""One file for each change of shape; never edited after a release."""
