@@ -6,6 +6,7 @@ from pumphouse.domain.environment import Environment
 from pumphouse.ports.cloud import Cloud
 from pumphouse.ports.deployer import Deployer
 from pumphouse.ports.store import EnvironmentStore, HealthStore
+from pumphouse.ports.workbench import Workbench
 
 
 class Toolbox(Protocol):
@@ -27,6 +28,14 @@ class Toolbox(Protocol):
 
     def cloud(self, environment: str) -> Cloud:
         """The cloud of an environment; the same object for the same name."""
+        ...
+
+    def workbench(self, environment: str) -> Workbench:
+        """Where health checks make small things in an environment; the same object for the same name.
+
+        The real one is `OpenStackWorkbench(environment, settings, clock)` of drivers/openstack/workbench.py, with the same
+        `CloudSettings` as the environment's `OpenStackCloud`.
+        """
         ...
 
     def deployer(self, environment: str) -> Deployer:

@@ -34,11 +34,12 @@ def clear(
             project = find_project(admin, tenant.name)
             if project is not None:
                 tasks += _owned(admin, tenant.name, project.id)
-        tasks += _shared(admin, plan, frozenset(t.key for t in tasks))
+        if not _others(admin, {t.name for t in plan.tenants}):
+            tasks += _shared(admin, plan, frozenset(t.key for t in tasks))
         run_tasks(tasks, progress or Silent(), workers)
     finally:
         admin.close()
-    logins.forget()
+    logins.forget([t.name for t in plan.tenants])
     return len(tasks)
 
 
@@ -101,6 +102,14 @@ def _identity(admin: Door, tenant: str, project_id: str) -> list[Task]:
     project = identity.get_project(project_id)
     tasks.append(_task("tenant", project, partial(_of(identity.delete_project), project_id)))
     return tasks
+
+
+def _others(admin: Door, names: set[str]) -> bool:
+    """Whether tenants of ours stay, who need what all share."""
+    return any(
+        MARK in (p.description or "") and p.name not in names
+        for p in admin.identity.projects(domain_id=DOMAIN)
+    )
 
 
 def _shared(admin: Door, plan: WorkloadPlan, needs: frozenset[str]) -> list[Task]:

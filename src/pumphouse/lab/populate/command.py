@@ -42,9 +42,9 @@ def populate_command(
 ) -> None:
     """Make a believable workload in a cloud of the lab: tenants with users, networks, images, volumes and servers."""
     from pumphouse.lab.errors import LabConfigurationError
-    from pumphouse.lab.populate import clear as clear_workload
-    from pumphouse.lab.populate import populate
+    from pumphouse.lab.populate.clear import clear as clear_workload
     from pumphouse.lab.populate.logins import connection_factory, tenant_logins
+    from pumphouse.lab.populate.run import populate
 
     screen = Console(stderr=True)
     try:
@@ -61,14 +61,14 @@ def populate_command(
                 report = populate(cloud, connect, logins, plan, progress)
                 answer = {**asdict(report), "changed": report.changed}
     except PumphouseError as exc:
-        screen.print(f"[red]error:[/red] {exc.message}", highlight=False)
+        screen.print(f"[red]error:[/red] {exc.message}", highlight=False, soft_wrap=True)
         if exc.hint:
-            screen.print(f"  {exc.hint}", highlight=False)
+            screen.print(f"  {exc.hint}", highlight=False, soft_wrap=True)
         raise typer.Exit(USAGE if isinstance(exc, LabConfigurationError) else FAILED) from exc
     if output == "json":
         sys.stdout.write(json.dumps(answer, indent=2) + "\n")
         return
-    _print(Console(), cloud, answer)
+    _print(Console(), cloud, answer, clouds_yaml.with_name("tenants.yaml"), plan.tenants[0].name)
 
 
 class Display:
@@ -110,7 +110,9 @@ class Display:
         self._bars.advance(self._kinds[kind])
 
 
-def _print(screen: Console, cloud: str, answer: Mapping[str, object]) -> None:
+def _print(
+    screen: Console, cloud: str, answer: Mapping[str, object], tenants_file: Path, first_tenant: str
+) -> None:
     if "removed" in answer:
         screen.print(f"Removed {answer['removed']} things from {cloud}.")
         return
@@ -131,9 +133,9 @@ def _print(screen: Console, cloud: str, answer: Mapping[str, object]) -> None:
                 f"{label}: " + (", ".join(f"{k} {v}" for k, v in found.items()) or "none"), highlight=False
             )
     screen.print(
-        "Act as a tenant: OS_CLIENT_CONFIG_FILE=<lab path>/tenants.yaml, for instance --os-cloud "
-        f"{cloud}-{DEFAULT_TENANTS[0]}",
+        f"To act as a tenant: OS_CLIENT_CONFIG_FILE={tenants_file} openstack --os-cloud {cloud}-{first_tenant} server list",
         highlight=False,
+        soft_wrap=True,
     )
 
 

@@ -6,7 +6,7 @@
 
 import secrets
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -102,11 +102,12 @@ class TenantLogins:
             self._write(entries)
             return login
 
-    def forget(self) -> None:
-        """Drop all entries of this cloud."""
+    def forget(self, tenants: Iterable[str]) -> None:
+        """Drop the entries of these tenants of this cloud."""
+        gone = {self.entry(t, f"{t}-{part}") for t in tenants for part in ("ops", "dev", "audit")}
         with self._lock:
             entries = _read(self._path)
-            kept = {k: v for k, v in entries.items() if not k.startswith(f"{self._cloud}-")}
+            kept = {k: v for k, v in entries.items() if k not in gone}
             if kept != entries:
                 self._write(kept)
 

@@ -20,7 +20,11 @@ RULES: dict[str, tuple[tuple[str, int | None, int | None, str | None], ...]] = {
         ("tcp", 80, 80, ANYWHERE),
         ("tcp", 443, 443, ANYWHERE),
     ),
-    "internal": (("tcp", 22, 22, "10.0.0.0/8"), ("tcp", 5432, 5432, "10.0.0.0/8"), ("udp", 1, 65535, None)),
+    "internal": (
+        ("tcp", 22, 22, "10.0.0.0/8"),
+        ("tcp", 5432, 5432, "10.0.0.0/8"),
+        ("udp", 1024, 65535, None),
+    ),
 }
 
 
