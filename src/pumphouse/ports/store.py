@@ -180,6 +180,10 @@ class OperationStore(Protocol):
         """Newest first, without plan and steps; `before` is the id of the last one of the page before."""
         ...
 
+    def operation_of_key(self, idempotency_key: str) -> Operation | None:
+        """The operation that was accepted under that key."""
+        ...
+
     def child(self, parent_id: str, name: str) -> Operation | None:
         """The newest child of that name."""
         ...
@@ -233,7 +237,9 @@ class OperationStore(Protocol):
         """Who runs it. Raises NotFoundError."""
         ...
 
-    def claim(self, operation_id: str, *, expected: str | None, owner: str, token: str, now: datetime) -> bool:
+    def claim(
+        self, operation_id: str, *, expected: str | None, owner: str, token: str, now: datetime
+    ) -> bool:
         """Become the owner, if it is ACTIVE and its token is still `expected` (None: nobody's)."""
         ...
 

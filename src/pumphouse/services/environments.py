@@ -17,9 +17,8 @@ from pumphouse.domain.events import NewEvent
 from pumphouse.domain.operation import ACTIVE, OperationStatus
 from pumphouse.ports.access import CloudEntries
 from pumphouse.ports.clock import Clock
-from pumphouse.ports.store import EnvironmentStore, EventStore
+from pumphouse.ports.store import EnvironmentStore, EventStore, OperationStore
 from pumphouse.ports.toolbox import Toolbox
-from pumphouse.services.runner import Runner
 
 IN_THE_WAY = ACTIVE | {OperationStatus.PAUSED}
 """Operations that still need their environment's record."""
@@ -49,7 +48,7 @@ class Environments:
         events: EventStore,
         tools: Toolbox,
         entries: CloudEntries,
-        runner: Runner,
+        operations: OperationStore,
         clock: Clock,
         deployers: Callable[[], Sequence[str]],
         changed: Callable[[str], None],
@@ -58,7 +57,7 @@ class Environments:
         self._events = events
         self._tools = tools
         self._entries = entries
-        self._runner = runner
+        self._operations = operations
         self._clock = clock
         self._deployers = deployers
         self._changed = changed
@@ -175,7 +174,7 @@ class Environments:
             ConflictError: operations on it are not finished.
         """
         environment = self.show(name_or_id)
-        for operation in self._runner.operations(environment=environment.name, limit=500):
+        for operation in self._operations.operations(environment=environment.name, limit=500):
             if operation.status in IN_THE_WAY:
                 raise ConflictError(
                     f"environment {environment.name} has the operation {operation.id} ({operation.title}), which is {operation.status}",

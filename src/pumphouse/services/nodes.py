@@ -79,7 +79,7 @@ class Nodes:
             return name, self._by_id(name, node).name
 
     def _of(self, environment: str) -> Sequence[Node]:
-        nodes = self._merged(environment, self._tools.cloud(environment).nodes())
+        nodes = self._merged(environment, self._tools.cloud(environment).nodes(summary=True))
         return sorted(nodes, key=lambda n: n.name)
 
     def _merged(self, environment: str, nodes: Sequence[Node]) -> Sequence[Node]:

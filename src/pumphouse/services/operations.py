@@ -6,6 +6,7 @@ from typing import Any
 
 from pumphouse.domain.operation import ACTIVE, Item, ItemStatus, Operation, OperationStatus, Progress
 from pumphouse.domain.plan import Plan
+from pumphouse.engine.ownership import is_gone
 from pumphouse.ports.clock import Clock
 from pumphouse.ports.store import OperationStore
 from pumphouse.services.runner import Runner
@@ -56,6 +57,9 @@ class Operations:
             LockedError: another operation holds the node or environment.
             ConflictError: the key was used for something else.
         """
+        known = self._known(kind, params, idempotency_key)
+        if known is not None:
+            return known
         plan = self._runner.plan(kind, params)
         operation = self._runner.submit(kind, params, plan, actor=actor, idempotency_key=idempotency_key)
         if operation.status is OperationStatus.ACCEPTED:
@@ -76,12 +80,18 @@ class Operations:
         environment: str | None = None,
         status: OperationStatus | None = None,
         kind: str | None = None,
+        children: bool = False,
         limit: int = 50,
         before: str | None = None,
     ) -> Sequence[Operation]:
-        """Newest first; `before` is the id of the last one of the page before."""
-        return self._runner.operations(
-            environment=environment, status=status, kind=kind, limit=limit, before=before
+        """Newest first; `before` is the id of the last one of the page before. Those that others have started only with `children`."""
+        return self._store.operations(
+            environment=environment,
+            statuses=None if status is None else (status,),
+            kind=kind,
+            roots_only=not children,
+            limit=limit,
+            before=before,
         )
 
     def items(
@@ -104,21 +114,15 @@ class Operations:
 
     def interrupted(self) -> Sequence[Operation]:
         """Those that somebody should be working on while nobody does: their process was killed, or has not begun with them."""
-        return [
-            operation
-            for status in sorted(ACTIVE)
-            for operation in self._runner.operations(status=status, limit=100)
-            if self.is_interrupted(operation)
-        ]
+        active = self._store.operations(statuses=ACTIVE, roots_only=True, limit=100)
+        return [operation for operation in active if self.is_interrupted(operation)]
 
     def is_interrupted(self, operation: Operation) -> bool:
         """Whether it should be worked on, and its owner has not been heard of for too long."""
         if operation.status not in ACTIVE:
             return False
         held = self._store.ownership(operation.id)
-        if held.token is None or held.heartbeat_at is None:
-            return True
-        return (self._clock.now() - held.heartbeat_at).total_seconds() > self._owner_timeout_s
+        return is_gone(held, now=self._clock.now(), timeout_s=self._owner_timeout_s)
 
     def act(self, id_or_prefix: str, action: Action) -> Operation:
         """Pause, resume, cancel, retry, skip or undo. What goes on again, goes on in this process.
@@ -133,16 +137,19 @@ class Operations:
             case Action.CANCEL:
                 return self._runner.cancel(operation.id)
             case Action.RESUME:
-                return self._resume(operation)
+                asked = self._runner.resume(operation.id)
             case Action.RETRY:
-                return self._runner.retry(operation.id)
+                asked = self._runner.retry(operation.id)
             case Action.SKIP:
-                return self._runner.skip_failed(operation.id)
+                asked = self._runner.skip_failed(operation.id)
             case Action.UNDO:
-                return self._runner.undo(operation.id)
+                asked = self._runner.undo(operation.id)
+        self._runner.start(asked.id)
+        return asked
 
-    def _resume(self, operation: Operation) -> Operation:
-        if not self.is_interrupted(operation):
-            return self._runner.resume(operation.id)
-        self._runner.start(operation.id)
-        return self._runner.operation(operation.id)
+    def _known(self, kind: str, params: Mapping[str, Any], key: str | None) -> Operation | None:
+        """What a repeated request has started already: looked for before the plan, because the world may look different by now."""
+        known = self._store.operation_of_key(key) if key else None
+        if known is None or known.kind != kind or any(known.params.get(k) != v for k, v in params.items()):
+            return None  # the engine refuses a key that was used for something else
+        return known

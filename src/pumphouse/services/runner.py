@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from pumphouse.domain.operation import Item, ItemStatus, Operation, OperationStatus, Progress
+from pumphouse.domain.operation import Item, ItemStatus, Operation, Progress
 from pumphouse.domain.plan import Plan
 
 
@@ -29,16 +29,6 @@ class Runner(Protocol):
         ...
 
     def operation(self, id_or_prefix: str) -> Operation: ...
-
-    def operations(
-        self,
-        *,
-        environment: str | None = None,
-        status: OperationStatus | None = None,
-        kind: str | None = None,
-        limit: int = 50,
-        before: str | None = None,
-    ) -> Sequence[Operation]: ...
 
     def items(
         self,

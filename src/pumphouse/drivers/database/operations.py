@@ -11,7 +11,7 @@ from pumphouse.domain.errors import AmbiguousError, NotFoundError
 from pumphouse.domain.operation import Item, ItemStatus, Operation, OperationStatus, StepRecord
 from pumphouse.drivers.database.database import Database
 from pumphouse.drivers.database.documents import item_value, operation_value, plan_value, step_value
-from pumphouse.drivers.database.tables import items, memories, operations, steps
+from pumphouse.drivers.database.tables import idempotency, items, memories, operations, steps
 
 SHORTEST_PREFIX = 8
 LISTED = [column for column in operations.c if column.name != "plan"]
@@ -59,6 +59,15 @@ class DatabaseOperations:
             return connection.execute(page).mappings().all()
 
         return [operation_value(row, None, ()) for row in self._db.read(work)]
+
+    def operation_of_key(self, idempotency_key: str) -> Operation | None:
+        known = sa.select(idempotency.c.operation_id).where(idempotency.c.idempotency_key == idempotency_key)
+
+        def work(connection: sa.Connection) -> Operation | None:
+            found = connection.execute(known).scalar()
+            return None if found is None else _operation(connection, found)
+
+        return self._db.read(work)
 
     def child(self, parent_id: str, name: str) -> Operation | None:
         mine = sa.and_(operations.c.parent_id == parent_id, operations.c.child_name == name)
