@@ -1,1 +1,1 @@
-"""The command line: typer and rich over the REST client."""
+"""The command line: `pumphouse NOUN VERB`. Speaks only the REST API, to a server or to the application in its own process."""

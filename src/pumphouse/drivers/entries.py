@@ -13,6 +13,7 @@ from pumphouse.ports.access import CloudEntries
 from pumphouse.ports.clock import Clock
 from pumphouse.ports.cloud import Cloud
 from pumphouse.ports.secrets import Secrets
+from pumphouse.ports.workbench import Workbench
 
 if TYPE_CHECKING:
     from pumphouse.drivers.openstack.access import CloudSettings
@@ -75,14 +76,22 @@ class ClientConfigEntries(CloudEntries):
         """The cloud of an environment."""
         from pumphouse.drivers.openstack.cloud import OpenStackCloud
 
+        return OpenStackCloud(environment.name, self._limited(environment), self._clock)
+
+    def open_workbench(self, environment: Environment) -> Workbench:
+        """Where health checks make things in it."""
+        from pumphouse.drivers.openstack.workbench import OpenStackWorkbench
+
+        return OpenStackWorkbench(environment.name, self._limited(environment), self._clock)
+
+    def _limited(self, environment: Environment) -> "CloudSettings":
         settings = self._settings(environment.access)
-        limited = replace(
+        return replace(
             settings,
             concurrency=self._limits.concurrency,
             connect_s=self._limits.connect_s,
             read_s=self._limits.read_s if settings.read_s == UNSAID_READ_S else settings.read_s,
         )
-        return OpenStackCloud(environment.name, limited, self._clock)
 
     def _settings(self, access: CloudAccess) -> "CloudSettings":
         from pumphouse.drivers.openstack.access import CloudSettings, load_entry

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from typing_extensions import override
 
@@ -12,6 +12,9 @@ from pumphouse.ports.cloud import Cloud
 from pumphouse.ports.deployer import Deployer
 from pumphouse.ports.store import EnvironmentStore, HealthStore
 from pumphouse.ports.toolbox import Toolbox
+from pumphouse.ports.workbench import Workbench
+
+T = TypeVar("T")
 
 
 class Records(EnvironmentStore, HealthStore, Protocol):
@@ -26,13 +29,16 @@ class DriverToolbox(Toolbox):
         records: Records,
         *,
         open_cloud: Callable[[Environment], Cloud],
+        open_workbench: Callable[[Environment], Workbench],
         load_deployer: Callable[[Environment], Deployer],
     ) -> None:
         self._records = records
         self._open_cloud = open_cloud
+        self._open_workbench = open_workbench
         self._load_deployer = load_deployer
         self._lock = threading.Lock()
         self._clouds: dict[str, tuple[Environment, Cloud]] = {}
+        self._workbenches: dict[str, tuple[Environment, Workbench]] = {}
 
     @property
     @override
@@ -50,16 +56,11 @@ class DriverToolbox(Toolbox):
 
     @override
     def cloud(self, environment: str) -> Cloud:
-        record = self._records.environment(environment)
-        with self._lock:
-            known = self._clouds.get(record.name)
-            if known is not None and (known[0].id, known[0].access) == (record.id, record.access):
-                return known[1]
-            cloud = self._open_cloud(record)
-            self._clouds[record.name] = (record, cloud)
-        if known is not None:
-            known[1].close()
-        return cloud
+        return self._kept(self._clouds, environment, self._open_cloud)
+
+    @override
+    def workbench(self, environment: str) -> Workbench:
+        return self._kept(self._workbenches, environment, self._open_workbench)
 
     @override
     def deployer(self, environment: str) -> Deployer:
@@ -74,13 +75,34 @@ class DriverToolbox(Toolbox):
     def forget(self, environment: str) -> None:
         """Close the cloud of an environment that has changed."""
         with self._lock:
-            known = self._clouds.pop(environment, None)
-        if known is not None:
-            known[1].close()
+            gone = [self._clouds.pop(environment, None), self._workbenches.pop(environment, None)]
+        for kept in gone:
+            _close(kept)
 
     def close(self) -> None:
         """Close all clouds."""
         with self._lock:
-            clouds, self._clouds = self._clouds, {}
-        for _, cloud in clouds.values():
-            cloud.close()
+            kept = [*self._clouds.values(), *self._workbenches.values()]
+            self._clouds, self._workbenches = {}, {}
+        for one in kept:
+            _close(one)
+
+    def _kept(
+        self, kept: dict[str, tuple[Environment, T]], environment: str, make: Callable[[Environment], T]
+    ) -> T:
+        record = self._records.environment(environment)
+        with self._lock:
+            known = kept.get(record.name)
+            if known is not None and (known[0].id, known[0].access) == (record.id, record.access):
+                return known[1]
+            made = make(record)
+            kept[record.name] = (record, made)
+        _close(known)
+        return made
+
+
+def _close(kept: tuple[Environment, object] | None) -> None:
+    """Close what holds connections; not everything does."""
+    close = getattr(kept[1], "close", None) if kept is not None else None
+    if close is not None:
+        close()

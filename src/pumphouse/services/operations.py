@@ -23,6 +23,9 @@ class Action(StrEnum):
     UNDO = "undo"
 
 
+GOES_ON = frozenset({Action.RESUME, Action.RETRY, Action.SKIP, Action.UNDO})
+
+
 class Operations:
     """Durable runs of workflows. An owner whose heartbeat is older than `owner_timeout_s` seconds counts as nobody."""
 
@@ -131,20 +134,17 @@ class Operations:
             ConflictError: its status does not allow that.
         """
         operation = self._runner.operation(id_or_prefix)
-        match action:
-            case Action.PAUSE:
-                return self._runner.pause(operation.id)
-            case Action.CANCEL:
-                return self._runner.cancel(operation.id)
-            case Action.RESUME:
-                asked = self._runner.resume(operation.id)
-            case Action.RETRY:
-                asked = self._runner.retry(operation.id)
-            case Action.SKIP:
-                asked = self._runner.skip_failed(operation.id)
-            case Action.UNDO:
-                asked = self._runner.undo(operation.id)
-        self._runner.start(asked.id)
+        ask = {
+            Action.PAUSE: self._runner.pause,
+            Action.CANCEL: self._runner.cancel,
+            Action.RESUME: self._runner.resume,
+            Action.RETRY: self._runner.retry,
+            Action.SKIP: self._runner.skip_failed,
+            Action.UNDO: self._runner.undo,
+        }
+        asked = ask[action](operation.id)
+        if action in GOES_ON:
+            self._runner.start(asked.id)
         return asked
 
     def _known(self, kind: str, params: Mapping[str, Any], key: str | None) -> Operation | None:

@@ -11,6 +11,7 @@ from pumphouse.wire.model import Page, Request, View
 
 OnFailure = Literal["pause", "skip", "undo"]
 Stopped = Literal["move", "leave"]
+Suspended = Literal["refuse", "resume"]
 
 
 class InventoryView(View):
@@ -89,27 +90,32 @@ class MaintenanceRequest(Request):
     """Take a node into maintenance (`on`) or put back what was found before (`off`)."""
 
     action: Literal["on", "off"]
-    reason: str = Field(default="", max_length=255)
+    reason: str = Field(default="", max_length=200)
 
 
-class EvacuateRequest(Request):
-    """Move every server off a node. What is left out takes the workflow's default."""
+class LeavingRequest(Request):
+    """How servers leave a node. What is left out takes the workflow's default."""
 
-    reason: str | None = Field(default=None, max_length=255)
+    reason: str | None = Field(default=None, max_length=200)
     parallel: int | None = Field(default=None, ge=1, le=64)
     per_target: int | None = Field(default=None, ge=1, le=64)
-    stopped: Stopped | None = None
-    suspended: str | None = None
+    suspended: Suspended | None = None
     on_failure: OnFailure | None = None
 
 
-class MoveRequest(EvacuateRequest):
+class EvacuateRequest(LeavingRequest):
+    """Move every server off a node, or `leave` those that do not run."""
+
+    stopped: Stopped | None = None
+
+
+class MoveRequest(LeavingRequest):
     """Reassign a node to another environment, evacuating it first."""
 
     destination: str = Field(min_length=1, max_length=255)
 
 
-class DeleteRequest(EvacuateRequest):
+class DeleteRequest(LeavingRequest):
     """Take a node out of its environment for good; `evacuate` moves its servers off first."""
 
     evacuate: bool = False

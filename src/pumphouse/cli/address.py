@@ -1,0 +1,42 @@
+"""How things are named on the command line: `ENV/NAME`, and `key=value` options. Used by the commands."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from pumphouse.domain.errors import InvalidInputError
+
+
+def parse_node(text: str) -> tuple[str, str]:
+    """`old/node-3` as environment and node, each a name or an id.
+
+    Raises:
+        InvalidInputError: it is not of that form.
+    """
+    environment, slash, node = text.partition("/")
+    if not (environment and slash and node) or "/" in node:
+        raise InvalidInputError(
+            "node", text, "should be ENV/NAME", hint="for instance old/node-3; see 'pumphouse node list'"
+        )
+    return environment, node
+
+
+def parse_options(given: Iterable[str]) -> dict[str, Any]:
+    """`key=value` pairs; values that are JSON (numbers, true, lists, objects, null) are taken as such, others are texts.
+
+    Raises:
+        InvalidInputError: one has no `=`.
+    """
+    import json
+
+    found: dict[str, Any] = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not (name and equals):
+            raise InvalidInputError(
+                "--option", text, "should be KEY=VALUE", hint="for instance --option state_dir=/srv/lab"
+            )
+        try:
+            found[name] = json.loads(value)
+        except json.JSONDecodeError:
+            found[name] = value
+    return found

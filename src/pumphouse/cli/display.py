@@ -1,0 +1,222 @@
+"""What a person sees of a running operation: live with rich on a terminal, plain lines elsewhere. Used by watching.py and the demo."""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import TYPE_CHECKING, Protocol, Self
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+from typing_extensions import override
+
+from pumphouse.cli.tables import COLOURS, counts, duration, when, word
+
+if TYPE_CHECKING:
+    from pumphouse.wire.event import EventView
+    from pumphouse.wire.operation import OperationView, StepView
+
+SIGNS = {
+    "pending": "·", "running": "▶", "done": "✔", "done_with_errors": "!", "skipped": "-", "failed": "✘",
+    "undoing": "◀", "undone": "↶", "undo_failed": "✘",
+}  # fmt: skip
+ASCII = str.maketrans({"·": ".", "▶": ">", "✔": "+", "✘": "x", "◀": "<", "↶": "u"})
+LAST_EVENTS = 6
+
+
+class Display(Protocol):
+    """Shows an operation again and again; a context manager."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def update(self, operation: "OperationView", events: "Sequence[EventView]") -> None:
+        """Show the operation as it is now, with what has happened since the last update."""
+        ...
+
+    def note(self, message: str) -> None:
+        """Say something beside it."""
+        ...
+
+    @contextmanager
+    def question(self) -> Iterator[None]:
+        """Stand still while somebody is asked something."""
+        ...
+
+
+def display_for(console: Console) -> Display:
+    """Live on a terminal, lines elsewhere."""
+    return LiveDisplay(console) if console.is_terminal else LineDisplay(console)
+
+
+class LineDisplay(Display):
+    """One line for each change of a step and each event: for logs and pipes."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._seen: dict[str, str] = {}
+
+    @override
+    def __enter__(self) -> Self:
+        return self
+
+    @override
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        del kind, error, trace
+
+    @override
+    def update(self, operation: "OperationView", events: "Sequence[EventView]") -> None:
+        for event in events:
+            self._say(f"{when(event.at)}  {event.message}")
+        for step in operation.steps:
+            if step.status != "pending" and self._changed(step.name, f"{step.status}"):
+                amount = counts(step.counts)
+                self._say(f"{_now()}  step {step.title}: {step.status}{f' ({amount})' if amount else ''}")
+        if self._changed("", str(operation.status)):
+            self._say(f"{_now()}  {operation.name} [{operation.id[:8]}]: {operation.status}")
+
+    @override
+    def note(self, message: str) -> None:
+        self._say(message)
+
+    @override
+    @contextmanager
+    def question(self) -> Iterator[None]:
+        yield
+
+    def _changed(self, name: str, status: str) -> bool:
+        before = self._seen.get(name)
+        self._seen[name] = status
+        return before != status
+
+    def _say(self, line: str) -> None:
+        self._console.print(line, markup=False, soft_wrap=True)
+
+
+class LiveDisplay(Display):
+    """Title, steps, one bar with ETA, the last events; what was shown last stays on the screen."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._live = Live(console=console, refresh_per_second=4, get_renderable=self._render)
+        self._operation: OperationView | None = None
+        self._events: deque[EventView] = deque(maxlen=LAST_EVENTS)
+        self._note = ""
+
+    @override
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    @override
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        del kind, error, trace
+        self._live.stop()
+
+    @override
+    def update(self, operation: "OperationView", events: "Sequence[EventView]") -> None:
+        self._operation = operation
+        self._events.extend(events)
+        self._live.refresh()
+
+    @override
+    def note(self, message: str) -> None:
+        self._note = message
+        self._live.refresh()
+
+    @override
+    @contextmanager
+    def question(self) -> Iterator[None]:
+        self._live.stop()
+        try:
+            yield
+        finally:
+            self._live = Live(console=self._console, refresh_per_second=4, get_renderable=self._render)
+            self._live.start()
+
+    def _render(self) -> RenderableType:
+        if self._operation is None:
+            return Text("...")
+        ascii_only = "utf" not in (self._console.encoding or "").lower()
+        return operation_picture(self._operation, tuple(self._events), note=self._note, ascii_only=ascii_only)
+
+
+def operation_picture(
+    operation: "OperationView",
+    events: "Sequence[EventView]" = (),
+    *,
+    note: str = "",
+    ascii_only: bool = False,
+) -> RenderableType:
+    """The whole picture of an operation at one moment."""
+    elapsed = (
+        (operation.ended_at or datetime.now(UTC)) - (operation.started_at or operation.created_at)
+    ).total_seconds()
+    title = Text.assemble(
+        (operation.name, "bold"),
+        "  ",
+        word(operation.status),
+        f"  {duration(max(0.0, elapsed))}",
+        (f"  [{operation.id[:8]}]", "dim"),
+    )
+    parts: list[RenderableType] = [title, _steps(operation.steps, ascii_only=ascii_only)]
+    if operation.progress.total:
+        parts.append(_bar(operation))
+    parts += [
+        Text(
+            f"{when(e.at)[11:]}  {e.message}",
+            style=COLOURS.get(e.status, "dim"),
+            no_wrap=True,
+            overflow="ellipsis",
+        )
+        for e in events
+    ]
+    if operation.error:
+        parts.append(Text(operation.error, style="red"))
+    if note:
+        parts.append(Text(note, style="yellow"))
+    return Group(*parts)
+
+
+def _steps(steps: "Sequence[StepView]", *, ascii_only: bool) -> Table:
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for _ in range(4):
+        table.add_column()
+    for step in steps:
+        sign = SIGNS.get(step.status, "?")
+        shown = sign.translate(ASCII) if ascii_only else sign
+        colour = COLOURS.get(step.status, "dim")
+        said = step.error or step.reason
+        table.add_row(
+            Text(shown, style=colour),
+            step.title,
+            word(step.status),
+            Text(" ".join(filter(None, (counts(step.counts), said)))),
+        )
+    return table
+
+
+def _bar(operation: "OperationView") -> Table:
+    progress = operation.progress
+    line = Table.grid(padding=(0, 1))
+    amount = f"{progress.done} of {progress.total}" + (
+        f", {progress.failed} failed" if progress.failed else ""
+    )
+    left = f"about {duration(progress.eta_s)} left" if progress.eta_s else ""
+    line.add_row(ProgressBar(total=progress.total, completed=progress.done, width=40), amount, left)
+    return line
+
+
+def _now() -> str:
+    return when(datetime.now(UTC))

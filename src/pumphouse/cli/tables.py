@@ -1,0 +1,316 @@
+"""The tables that people see. Used by the commands; knows nothing but wire models."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from pumphouse.wire.environment import AccessCheckView, EnvironmentView
+    from pumphouse.wire.event import EventView
+    from pumphouse.wire.finding import FindingView, PlanView
+    from pumphouse.wire.health import HealthRunView
+    from pumphouse.wire.node import NodePage, NodeView
+    from pumphouse.wire.operation import ItemView, OperationView, StepView
+
+COLOURS = {
+    "ok": "green", "up": "green", "done": "green", "passed": "green", "ready": "green", "undone": "green",
+    "running": "cyan", "accepted": "cyan", "undoing": "cyan",
+    "maintenance": "yellow", "disabled": "yellow", "paused": "yellow", "pausing": "yellow", "cancelling": "yellow",
+    "cancelled": "yellow", "skipped": "yellow", "done_with_errors": "yellow", "degraded": "yellow", "warning": "yellow", "interrupted": "yellow",
+    "down": "red", "failed": "red", "undo_failed": "red", "unreachable": "red", "refused": "red", "blocked": "red", "critical": "red",
+}  # fmt: skip
+"""Colour is never the only sign: the word is always there."""
+
+
+def word(status: str) -> Text:
+    """A status in its colour."""
+    return Text(status.replace("_", " "), style=COLOURS.get(status, ""))
+
+
+def environments(found: Sequence["EnvironmentView"]) -> Table:
+    table = _table("NAME", "STATUS", "RELEASE", "CLOUD", "CREDENTIALS", "DEPLOYER", "ADDED")
+    for e in found:
+        kept = "stored" if e.stored else e.config_file or ""
+        table.add_row(e.name, word(e.status), e.release, e.cloud, kept, e.deployer or "-", when(e.added_at))
+    return table
+
+
+def environment(found: "EnvironmentView") -> RenderableType:
+    pairs: dict[str, Any] = {
+        "name": found.name,
+        "id": found.id,
+        "status": word(found.status),
+        "release": found.release,
+        "cloud": found.cloud,
+        "credentials": "stored, encrypted" if found.stored else found.config_file,
+        "deployer": found.deployer or "-",
+        **{f"option {k}": v for k, v in found.deployer_options.items()},
+        "added": when(found.added_at),
+        "discovered": when(found.facts_at),
+    }
+    facts = {name: _short(value) for name, value in found.facts.items() if name != "release"}
+    return (
+        Group(_pairs(pairs), Text(), Text("Discovered", style="bold"), _pairs(facts))
+        if facts
+        else _pairs(pairs)
+    )
+
+
+def checks(found: Sequence["AccessCheckView"]) -> Table:
+    table = _table("SERVICE", "STATUS", "SECONDS", "ENDPOINT", "DETAIL")
+    for c in found:
+        table.add_row(
+            c.name,
+            word(c.status),
+            f"{c.seconds:.2f}",
+            c.endpoint,
+            " - ".join(filter(None, (c.detail, c.hint))),
+        )
+    return table
+
+
+def nodes(page: "NodePage") -> Table:
+    table = _table("NODE", "STATUS", "SERVERS", "VCPU", "RAM GiB", "DISK GiB", "ZONE", "REASON")
+    for n in page.items:
+        reason = n.maintenance.reason if n.maintenance else n.disabled_reason
+        table.add_row(
+            f"{n.environment}/{n.name}",
+            word(n.status),
+            str(sum(n.servers.values())),
+            _used(n, "VCPU"),
+            _used(n, "MEMORY_MB", 1024),
+            _used(n, "DISK_GB"),
+            n.zone,
+            reason,
+        )
+    for u in page.unreachable:
+        table.add_row(f"{u.environment}/?", word("unreachable"), "", "", "", "", "", f"{u.detail} [{u.code}]")
+    return table
+
+
+def node(n: "NodeView") -> RenderableType:
+    pairs: dict[str, Any] = {
+        "name": f"{n.environment}/{n.name}",
+        "id": n.id,
+        "status": word(n.status),
+        "service": f"{'enabled' if n.enabled else 'disabled'}, {'up' if n.up else 'down'}",
+        "reason": n.maintenance.reason if n.maintenance else n.disabled_reason,
+        "in maintenance since": when(n.maintenance.since) if n.maintenance else "",
+        "hypervisor": f"{n.hypervisor} ({n.hypervisor_type})",
+        "zone": n.zone,
+        "aggregates": ", ".join(n.aggregates),
+        "servers": ", ".join(f"{count} {status}" for status, count in sorted(n.servers.items()) if count)
+        or "none",
+    }
+    capacity = _table("RESOURCE", "TOTAL", "RESERVED", "RATIO", "CAPACITY", "USED", "FREE")
+    for name, i in n.inventory.items():
+        capacity.add_row(
+            name, str(i.total), str(i.reserved), f"{i.ratio:g}", str(i.capacity), str(i.used), str(i.free)
+        )
+    agents = _table("AGENT", "KIND", "STATE", "ENABLED")
+    for a in n.agents:
+        agents.add_row(a.binary, a.kind, word("up" if a.up else "down"), "yes" if a.enabled else "no")
+    return Group(_pairs({k: v for k, v in pairs.items() if v}), Text(), capacity, Text(), agents)
+
+
+def operations(found: Sequence["OperationView"]) -> Table:
+    table = _table("ID", "OPERATION", "STATUS", "ENVIRONMENT", "STARTED BY", "CREATED", "TOOK")
+    for o in found:
+        status = "interrupted" if o.interrupted else str(o.status)
+        table.add_row(
+            o.id[:8],
+            o.name,
+            word(status),
+            o.environment or "",
+            o.actor,
+            when(o.created_at),
+            took(o.started_at, o.ended_at),
+        )
+    return table
+
+
+def operation(found: "OperationView", items: Sequence["ItemView"] = ()) -> RenderableType:
+    pairs: dict[str, Any] = {
+        "operation": found.name,
+        "id": found.id,
+        "status": word("interrupted" if found.interrupted else str(found.status)),
+        "environment": found.environment,
+        "about": found.subject,
+        "started by": found.actor,
+        "created": when(found.created_at),
+        "took": took(found.started_at, found.ended_at),
+        "error": found.error,
+        "hint": found.hint,
+    }
+    parts: list[RenderableType] = [_pairs({k: v for k, v in pairs.items() if v})]
+    if found.steps:
+        parts += [Text(), steps(found.steps)]
+    if items:
+        parts += [Text(), item_rows(items)]
+    return Group(*parts)
+
+
+def steps(found: Iterable["StepView"]) -> Table:
+    table = _table("STEP", "STATUS", "ITEMS", "TOOK", "")
+    for s in found:
+        table.add_row(
+            s.title, word(s.status), counts(s.counts), took(s.started_at, s.ended_at), s.error or s.reason
+        )
+    return table
+
+
+def item_rows(found: Iterable["ItemView"]) -> Table:
+    table = _table("ITEM", "KIND", "STATUS", "ATTEMPTS", "TOOK", "ERROR")
+    for i in found:
+        table.add_row(
+            i.name, i.kind, word(i.status), str(i.attempts), took(i.started_at, i.ended_at), i.error
+        )
+    return table
+
+
+def plan(p: "PlanView") -> RenderableType:
+    parts: list[RenderableType] = [Text(p.title, style="bold"), Text(p.summary)]
+    if p.findings:
+        parts += [Text(), findings(p.findings)]
+    if p.items:
+        table = _table("ITEM", "KIND", "METHOD", "TARGET", "ESTIMATE", "REASON")
+        for i in p.items:
+            table.add_row(i.name, i.kind, i.method, i.target, duration(i.estimate_s), i.reason)
+        parts += [Text(), table]
+    if p.steps:
+        lines = [
+            Text(f"{n}. {s.title}{'  <- point of no return' if s.irreversible else ''}")
+            for n, s in enumerate(p.steps, 1)
+        ]
+        parts += [Text(), *lines]
+    parts += [Text(), Text(f"About {duration(p.estimate_s)} in all." if p.estimate_s else "No estimate.")]
+    return Group(*parts)
+
+
+def findings(found: Iterable["FindingView"]) -> Group:
+    """As lines: their sentences are too long for cells."""
+    lines = []
+    for f in found:
+        line = Text.assemble(
+            (str(f.severity), COLOURS.get(f.severity, "")), f"  {f.subject}: {f.message} [{f.code}]"
+        )
+        lines.append(line)
+        if f.suggestion:
+            lines.append(Text(f"          {f.suggestion}", style="dim"))
+    return Group(*lines)
+
+
+def notifications(found: Sequence["EventView"]) -> Table:
+    table = _table("ID", "WHEN", "SEVERITY", "TYPE", "ENVIRONMENT", "MESSAGE")
+    for e in found:
+        table.add_row(str(e.id), when(e.at), word(e.status), e.type, e.environment or "", e.message)
+    return table
+
+
+def health_runs(found: Sequence["HealthRunView"]) -> Table:
+    table = _table("ID", "SET", "STATUS", "ENVIRONMENT", "STARTED", "CHECKS")
+    for r in found:
+        extra = r.model_extra or {}
+        table.add_row(
+            r.id[:8], r.name, word(r.status), r.environment, str(extra.get("started_at", "")), _tally(extra)
+        )
+    return table
+
+
+def health_run(r: "HealthRunView") -> RenderableType:
+    """One run with its checks, in whatever keys the workflow recorded for each."""
+    extra = dict(r.model_extra or {})
+    table = _table("CHECK", "STATUS", "SECONDS", "DETAIL")
+    for c in extra.get("checks", ()):
+        detail = str(c.get("detail") or c.get("message") or c.get("error") or "")
+        table.add_row(
+            str(c.get("name") or c.get("title") or c.get("id")),
+            word(str(c.get("status", ""))),
+            f"{float(c.get('seconds') or 0):.1f}",
+            detail,
+        )
+    head = _pairs(
+        {"environment": r.environment, "set": r.name, "status": word(r.status), "checks": _tally(extra)}
+    )
+    return Group(head, Text(), table) if table.row_count else head
+
+
+def counts(by_status: Mapping[Any, int]) -> str:
+    """`5 of 12 done, 1 failed`; nothing when there are no items."""
+    total = sum(by_status.values())
+    if not total:
+        return ""
+    finished = by_status.get("done", 0) + by_status.get("skipped", 0)
+    others = [
+        f"{n} {status.replace('_', ' ')}"
+        for status, n in by_status.items()
+        if n and status in {"failed", "undone", "undo_failed"}
+    ]
+    return ", ".join([f"{finished} of {total} done", *others])
+
+
+def when(at: datetime | None) -> str:
+    """Local time, to the second."""
+    return at.astimezone().strftime("%Y-%m-%d %H:%M:%S") if at else ""
+
+
+def took(started: datetime | None, ended: datetime | None) -> str:
+    return duration((ended - started).total_seconds()) if started and ended else ""
+
+
+def duration(seconds: float) -> str:
+    """`4 s`, `3 min 20 s`, `2 h 05 min`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02} min"
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _pairs(pairs: Mapping[str, Any]) -> Table:
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    for name, value in pairs.items():
+        table.add_row(name, value if isinstance(value, Text) else "" if value is None else str(value))
+    return table
+
+
+def _used(n: "NodeView", resource: str, per: int = 1) -> str:
+    found = n.inventory.get(resource)
+    return f"{found.used / per:g}/{found.capacity / per:g}" if found else "-"
+
+
+def _short(value: Any) -> str:
+    """A discovered fact on one line: names where there are names, else how many."""
+    if isinstance(value, Mapping):
+        return ", ".join(
+            f"{k} {_short(v)}" if not isinstance(v, Mapping | list) else str(k) for k, v in value.items()
+        )
+    if isinstance(value, list):
+        names = [
+            str(v.get("name") or v.get("type") or v.get("id")) if isinstance(v, Mapping) else str(v)
+            for v in value
+        ]
+        return ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
+    return "" if value is None else str(value)
+
+
+def _tally(extra: Mapping[str, Any]) -> str:
+    tally: dict[str, int] = {}
+    for check in extra.get("checks", ()):
+        status = str(check.get("status", ""))
+        tally[status] = tally.get(status, 0) + 1
+    return ", ".join(f"{count} {status}" for status, count in sorted(tally.items()))

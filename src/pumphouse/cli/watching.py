@@ -1,0 +1,146 @@
+"""Watches an operation until nobody works on it any more, and makes Ctrl-C mean something definite. Used by running.py."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import typer
+
+from pumphouse.cli.display import Display, display_for
+from pumphouse.cli.failures import Exit
+from pumphouse.cli.output import console
+from pumphouse.cli.session import Session
+from pumphouse.domain.operation import FINISHED, OperationStatus
+
+if TYPE_CHECKING:
+    from pumphouse.wire.operation import OperationView
+
+POLL_S = 0.4
+ABANDONED_S = 20.0
+"""For so long an operation may have no owner before we believe that nobody will come (the server restarts, another takes over)."""
+STOPPED = FINISHED | {OperationStatus.PAUSED}
+
+
+@dataclass(slots=True)
+class Interrupts:
+    """Whether Ctrl-C was pressed while it was held back."""
+
+    seen: bool = False
+
+
+@contextmanager
+def interrupts_held() -> Iterator[Interrupts]:
+    """Hold Ctrl-C back while an operation is being accepted, so that its id is known in any case."""
+    held = Interrupts()
+    if threading.current_thread() is not threading.main_thread():
+        yield held
+        return
+
+    def remember(number: int, frame: FrameType | None) -> None:
+        del number, frame
+        held.seen = True
+
+    before = signal.signal(signal.SIGINT, remember)
+    try:
+        yield held
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def watch(session: Session, operation_id: str, *, ours: bool, interrupted: bool = False) -> "OperationView":
+    """Show an operation until it has stopped. `ours` says that this command has set it going, so that Ctrl-C is about the operation and
+    not only about the watching; `interrupted` that Ctrl-C was pressed already.
+    """
+    watcher = _Watcher(session, operation_id, ours=ours)
+    with display_for(console(err=True)) as display:
+        if interrupted:
+            watcher.on_interrupt(display)
+        while True:
+            try:
+                return watcher.until_stopped(display)
+            except KeyboardInterrupt:
+                watcher.on_interrupt(display)
+
+
+class _Watcher:
+    def __init__(self, session: Session, operation_id: str, *, ours: bool) -> None:
+        self._session = session
+        self._id = operation_id
+        self._ours = ours
+        self._after = 0
+        self._stopping: str | None = None
+
+    def until_stopped(self, display: Display) -> "OperationView":
+        alone_since: float | None = None
+        while True:
+            operation = self._session.client.operation(self._id, plan=False)
+            events = self._session.client.operation_events(self._id, after=self._after)
+            self._after = events[-1].id if events else self._after
+            display.update(operation, events)
+            if operation.status in STOPPED:
+                self._say_how_to_go_on(operation)
+                return operation
+            now = self._session.clock.monotonic()
+            alone_since = (alone_since if alone_since is not None else now) if operation.interrupted else None
+            if alone_since is not None and now - alone_since > ABANDONED_S:
+                display.note(f"nobody works on it; go on with: pumphouse operation resume {operation.id[:8]}")
+                return operation
+            self._session.clock.sleep(POLL_S)
+
+    def on_interrupt(self, display: Display) -> None:
+        """Ask, or do what is safest when there is nobody to ask."""
+        if self._stopping is not None:
+            self._leave("It is left as it is, unfinished." if self._here else "It is still stopping.")
+        if not self._ours:
+            self._leave("It goes on without being watched.")
+        match self._choice(display):
+            case "leave":
+                self._leave("It goes on at the server.")
+            case "pause" | "cancel" as action:
+                self._stopping = action
+                from pumphouse.client.errors import ProblemError
+
+                # it may have ended while we asked; the next look will tell
+                with suppress(ProblemError):
+                    self._session.client.act(self._id, action)
+                display.note("Stopping: what has begun is finished first. Ctrl-C again leaves at once.")
+            case _:
+                display.note("")
+
+    @property
+    def _here(self) -> bool:
+        return self._session.connection.in_process
+
+    def _choice(self, display: Display) -> str:
+        if not self._session.interactive:
+            return "pause" if self._here else "leave"
+        words = ["keep", "pause", "cancel"] if self._here else ["keep", "leave", "pause", "cancel"]
+        with display.question():
+            try:
+                said = typer.prompt(
+                    f"\nThe operation runs. What now? ({'/'.join(words)})", default="keep", err=True
+                )
+            except (KeyboardInterrupt, typer.Abort):
+                return "pause" if self._here else "leave"
+        return next((w for w in words if w.startswith(said.strip().lower() or "keep")), "keep")
+
+    def _leave(self, how: str) -> None:
+        verb = "resume" if self._here and self._ours else "watch"
+        typer.echo(f"{how} Look at it or go on with: pumphouse operation {verb} {self._id[:8]}", err=True)
+        raise typer.Exit(Exit.INTERRUPTED)
+
+    def _say_how_to_go_on(self, operation: "OperationView") -> None:
+        if self._stopping is None or operation.status not in {
+            OperationStatus.PAUSED,
+            OperationStatus.CANCELLED,
+        }:
+            return
+        typer.echo(
+            f"{operation.name} is {operation.status}. Go on with: pumphouse operation resume {self._id[:8]}",
+            err=True,
+        )
+        raise typer.Exit(Exit.INTERRUPTED)

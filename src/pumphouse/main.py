@@ -1,0 +1,327 @@
+"""The entry, and the only place that puts drivers into ports: `build_application` for everybody, `run` for the command line."""
+
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pumphouse.cli.session import Connection, Options
+from pumphouse.drivers.clock import SystemClock
+from pumphouse.ports.clock import Clock
+
+if TYPE_CHECKING:
+    import typer
+    from fastapi import FastAPI
+
+    from pumphouse.config import Settings
+    from pumphouse.domain.environment import Environment
+    from pumphouse.drivers.database.stores import Stores
+    from pumphouse.drivers.notify.outbox import Outbox
+    from pumphouse.drivers.toolbox import DriverToolbox
+    from pumphouse.engine.engine import Engine
+    from pumphouse.engine.workflow import Workflow
+    from pumphouse.lab.lab import Lab
+    from pumphouse.ports.deployer import Deployer
+    from pumphouse.ports.notifier import Notifier
+    from pumphouse.services.access import Authenticator
+    from pumphouse.services.door import Services
+
+DEPLOYERS = "pumphouse.deployers"
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """Everything that runs, wired. Whoever makes one closes it."""
+
+    settings: "Settings"
+    stores: "Stores"
+    tools: "DriverToolbox"
+    engine: "Engine"
+    services: "Services"
+    outbox: "Outbox"
+
+    def app(self, authenticator: "Authenticator") -> "FastAPI":
+        """The REST API over it."""
+        from pumphouse.api.app import create_app
+
+        return create_app(self.services, authenticator)
+
+    def close(self) -> None:
+        """Stop what runs here (it can be resumed), deliver what is due, give back connections."""
+        self.engine.close(timeout_s=self.settings.shutdown_s)
+        self.outbox.close()
+        self.tools.close()
+        self.stores.close()
+
+
+def build_application(settings: "Settings", *, clock: Clock | None = None) -> Application:
+    """Wire an application.
+
+    Raises:
+        InvalidInputError: a setting that cannot work.
+        StoreFaultError: the database cannot be reached.
+    """
+    from pumphouse.drivers.database.stores import Stores
+    from pumphouse.drivers.entries import ClientConfigEntries, CloudLimits, usual_places
+    from pumphouse.drivers.secrets.key_file import KeyFileSecrets
+    from pumphouse.drivers.toolbox import DriverToolbox
+    from pumphouse.engine.engine import Engine
+    from pumphouse.engine.settings import EngineSettings
+    from pumphouse.lab.layout import default_state_dir as lab_dir
+    from pumphouse.services.door import Services
+    from pumphouse.services.environments import Environments
+    from pumphouse.services.events import Events
+    from pumphouse.services.health import Health
+    from pumphouse.services.nodes import Nodes
+    from pumphouse.services.operations import Operations
+
+    clock = clock or SystemClock()
+    settings.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    stores = Stores(settings.database, clock=clock)
+    entries = ClientConfigEntries(
+        places=usual_places(settings.state_dir, lab_dir()),
+        secrets=KeyFileSecrets(settings.keys),
+        clock=clock,
+        limits=CloudLimits(settings.cloud_concurrency, settings.cloud_connect_s, settings.cloud_read_s),
+    )
+    tools = DriverToolbox(
+        stores, open_cloud=entries.open, open_workbench=entries.open_workbench, load_deployer=load_deployer
+    )
+    engine = Engine(
+        stores,
+        tools,
+        _workflows(),
+        clock,
+        EngineSettings(
+            owner_timeout_s=settings.owner_timeout_s,
+            poll_s=settings.poll_s,
+            operations_at_once=settings.operations_at_once,
+        ),
+    )
+    environments = Environments(
+        store=stores,
+        events=stores,
+        tools=tools,
+        entries=entries,
+        operations=stores,
+        clock=clock,
+        deployers=deployer_names,
+        changed=tools.forget,
+    )
+    services = Services(
+        environments=environments,
+        nodes=Nodes(environments=environments, store=stores, tools=tools),
+        operations=Operations(engine, store=stores, clock=clock, owner_timeout_s=settings.owner_timeout_s),
+        events=Events(stores),
+        health=Health(store=stores, environments=environments),
+    )
+    return Application(settings, stores, tools, engine, services, _outbox(settings, stores, clock))
+
+
+def deployer_names() -> Sequence[str]:
+    """The installed deployers."""
+    from stevedore import ExtensionManager
+
+    return sorted(ExtensionManager(DEPLOYERS, invoke_on_load=False).entry_points_names())
+
+
+def load_deployer(environment: "Environment") -> "Deployer":
+    """The deployer of an environment, from the entry point that it names.
+
+    Raises:
+        InvalidInputError: no such deployer is installed, or its options are wrong.
+    """
+    from stevedore.driver import DriverManager
+    from stevedore.exception import NoMatches
+
+    from pumphouse.domain.errors import InvalidInputError
+
+    name = environment.deployer or ""
+    try:
+        found: DriverManager[type[Deployer]] = DriverManager(DEPLOYERS, name)
+    except NoMatches as error:
+        raise InvalidInputError(
+            "deployer", name, "it is not installed", hint=f"installed: {', '.join(deployer_names())}"
+        ) from error
+    deployer: Callable[[Environment, Mapping[str, Any]], Deployer] = found.driver
+    return deployer(environment, environment.deployer_options)
+
+
+def register_lab(lab: "Lab") -> None:
+    """Register the clouds of a lab as environments, with the deployer `lab`; what is registered already is brought up to date."""
+    from pumphouse.services.environments import AddEnvironment
+
+    application = build_application(_settings(Options()))
+    try:
+        environments = application.services.environments
+        known = {e.name: e for e in environments.list()}
+        options = {"state_dir": str(lab.state_dir)}
+        for cloud in lab.clouds:
+            present = known.get(cloud.name)
+            if present is not None and present.access.config_file == str(lab.clouds_yaml):
+                environments.change(cloud.name, deployer="lab", deployer_options=options)
+                environments.refresh(cloud.name)
+                continue
+            if present is not None:
+                _say(
+                    f"The environment {cloud.name} is registered from {present.access.config_file or 'a stored copy'}, so the lab's {cloud.name}"
+                    f" was not. To change that: pumphouse env remove {cloud.name}, then pumphouse lab up."
+                )
+                continue
+            environments.add(
+                AddEnvironment(
+                    name=cloud.name,
+                    cloud=cloud.name,
+                    config_file=str(lab.clouds_yaml),
+                    deployer="lab",
+                    deployer_options=options,
+                )
+            )
+    finally:
+        application.close()
+
+
+class ProcessWiring:
+    """What the command line is given in a real process."""
+
+    def __init__(self) -> None:
+        self.clock: Clock = SystemClock()
+
+    def connect(self, options: Options) -> Connection:
+        """To the configured server, or to an application made here."""
+        from pumphouse.client.connect import in_process, over_http
+        from pumphouse.services.access import Actor, LocalOperator, Role
+
+        settings = _settings(options)
+        if settings.server:
+            client = over_http(settings.server, _token_for_client(settings))
+            return Connection(client, in_process=False, close=client.close)
+        _configure_logs(settings, to_stderr=False)
+        application = build_application(settings, clock=self.clock)
+        application.outbox.start()
+        client = in_process(application.app(LocalOperator(Actor(_user(), Role.ADMIN))))
+
+        def close() -> None:
+            client.close()
+            application.close()
+
+        return Connection(client, in_process=True, close=close)
+
+    def serve(self, options: Options, host: str | None, port: int | None) -> None:
+        """Run the server until SIGINT or SIGTERM."""
+        import uvicorn
+
+        from pumphouse.services.access import Role, Token, TokenAuthenticator
+
+        settings = _settings(options)
+        _configure_logs(settings, to_stderr=True)
+        application = build_application(settings, clock=self.clock)
+        try:
+            tokens = [Token("server", Role.ADMIN, _own_token_digest(settings))]
+            tokens += [Token(t.name, Role[t.role.upper()], t.sha256) for t in settings.tokens]
+            application.outbox.start()
+            application.engine.recover()
+            address, number = host or settings.host, port or settings.port
+            _say(f"Pumphouse serves http://{address}:{number}/v1; its token is in {settings.own_token}")
+            uvicorn.run(
+                application.app(TokenAuthenticator(tokens)),
+                host=address,
+                port=number,
+                log_config=None,
+                access_log=False,
+                timeout_graceful_shutdown=5,
+                server_header=False,
+            )
+        finally:
+            application.close()
+
+
+def run() -> None:
+    """The `pumphouse` command."""
+    from pumphouse.cli import app as command_line
+
+    command_line.LAZY["lab"] = ("Two real OpenStack clouds of different releases on this machine.", _load_lab)
+    command_line.app(obj=ProcessWiring(), prog_name="pumphouse")
+
+
+def _load_lab() -> "typer.Typer":
+    from pumphouse.lab import commands
+
+    if register_lab not in commands.on_up:
+        commands.on_up.append(register_lab)
+    return commands.app
+
+
+def _settings(options: Options) -> "Settings":
+    from pumphouse import config
+
+    if options.config:
+        os.environ["PUMPHOUSE_CONFIG"] = options.config
+    return config.load(server=options.server)
+
+
+def _configure_logs(settings: "Settings", *, to_stderr: bool) -> None:
+    from pumphouse.drivers import logs
+
+    logs.configure(level=settings.log_level, file=None if to_stderr else settings.log)
+
+
+def _workflows() -> "list[Workflow]":
+    from pumphouse.workflows.evacuate_node.workflow import EvacuateNode
+    from pumphouse.workflows.maintain_node.workflow import MaintainNode
+    from pumphouse.workflows.reassign_node.delete import DeleteNode
+    from pumphouse.workflows.reassign_node.workflow import ReassignNode
+
+    return [MaintainNode(), EvacuateNode(), ReassignNode(), DeleteNode()]
+
+
+def _outbox(settings: "Settings", stores: "Stores", clock: Clock) -> "Outbox":
+    from pumphouse.drivers.notify.log import LogNotifier
+    from pumphouse.drivers.notify.outbox import Outbox
+
+    notifiers: list[Notifier] = []
+    if settings.webhook_url:
+        from pumphouse.drivers.notify.webhook import WebhookNotifier
+
+        notifiers.append(WebhookNotifier(settings.webhook_url, timeout_s=settings.webhook_timeout_s))
+    # last, so that a repeat for the webhook's sake is not a repeat in the log
+    notifiers.append(LogNotifier())
+    return Outbox(stores, notifiers, clock, give_up_s=settings.webhook_give_up_s)
+
+
+def _own_token_digest(settings: "Settings") -> str:
+    from pumphouse.drivers.token_file import read_or_make
+    from pumphouse.services.access import hash_token
+
+    return hash_token(read_or_make(settings.own_token))
+
+
+def _token_for_client(settings: "Settings") -> str:
+    from pumphouse.domain.errors import InvalidInputError
+    from pumphouse.drivers.token_file import read
+
+    if settings.token is not None:
+        return settings.token.get_secret_value()
+    found = read(settings.own_token)
+    if found is None:
+        raise InvalidInputError(
+            "PUMPHOUSE_TOKEN",
+            "",
+            "a server wants a token",
+            hint=f"set it, or copy the server's token file to {settings.own_token}",
+        )
+    return found
+
+
+def _user() -> str:
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return f"uid-{os.getuid()}"
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(line + "\n")
