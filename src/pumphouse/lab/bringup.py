@@ -21,7 +21,14 @@ from pumphouse.lab.topology import Topology, write_atomically
 from pumphouse.lab.waiting import wait_until
 
 INSTALL, DATABASES, START, READY = "Releases", "Databases", "Start services", "Services up"
-API_PATHS = {"keystone": "/v3", "placement": "/", "glance": "/", "neutron": "/", "nova-api": "/", "cinder-api": "/"}
+API_PATHS = {
+    "keystone": "/v3",
+    "placement": "/",
+    "glance": "/",
+    "neutron": "/",
+    "nova-api": "/",
+    "cinder-api": "/",
+}
 SHIMS = {
     # The volume drivers call these; both would need more of the machine than the lab may touch.
     "sudo": '#!/bin/sh\nexec env "$@"\n',
@@ -82,7 +89,9 @@ class BringUp:
         self._progress.phase(READY, len(self._clouds))
         rabbitmq = RabbitMQ(self._machine.layout, self._machine.processes, self._machine.passwords)
         rabbitmq.start([c.name for c in self._clouds])
-        making = not is_complete(self._machine) and not saved_databases.image_file(self._topology.clouds).exists()
+        making = (
+            not is_complete(self._machine) and not saved_databases.image_file(self._topology.clouds).exists()
+        )
         if making:  # the migrations need both cores: nothing else starts before they are done
             self._databases()
         early = [pool.submit(self._start_early, cloud) for cloud in self._clouds]
@@ -129,7 +138,9 @@ class BringUp:
 
     def _bring_up_cloud(self, cloud: Cloud, pool: ThreadPoolExecutor) -> None:
         nodes = self._topology.cloud(cloud.name).nodes
-        starts: list[Callable[[], object]] = [partial(cloud.services.start, s) for s in ("nova-conductor", *API_SERVICES)]
+        starts: list[Callable[[], object]] = [
+            partial(cloud.services.start, s) for s in ("nova-conductor", *API_SERVICES)
+        ]
         starts += [partial(cloud.services.start, s) for s in INNER_SERVICES if s != "nova-conductor"]
         starts += [partial(launch_node, self._machine, self._topology, cloud, node) for node in nodes]
         _all([pool.submit(self._count, start) for start in starts])
@@ -144,7 +155,9 @@ class BringUp:
         layout, processes = self._machine.layout, self._machine.processes
 
         def api(service: str) -> None:
-            wait_for_api(processes, cloud.services.name(service), layout.url(cloud.index, service) + API_PATHS[service])
+            wait_for_api(
+                processes, cloud.services.name(service), layout.url(cloud.index, service) + API_PATHS[service]
+            )
 
         waits = {service: pool.submit(api, service) for service in API_PATHS}
         waits["keystone"].result()

@@ -47,7 +47,9 @@ class Cloud:
         start_ovn = partial(self.ovn.start, str(self.venv / "bin/python"))
         return {
             **dict.fromkeys(self.ovn.names(), start_ovn),
-            **{services.preloader_name(p): partial(services.start_preloader, p) for p in self.release.preload},
+            **{
+                services.preloader_name(p): partial(services.start_preloader, p) for p in self.release.preload
+            },
             **{services.name(s): partial(services.start, s) for s in (*API_SERVICES, *INNER_SERVICES)},
         }
 
@@ -71,7 +73,15 @@ class Machine:
             self.layout, self.processes, self.passwords, configuration, release, venv, name, index
         )
         databases = CloudDatabases(
-            self.layout, self.processes, self.passwords, self.mariadb, configuration, services, venv, name, index
+            self.layout,
+            self.processes,
+            self.passwords,
+            self.mariadb,
+            configuration,
+            services,
+            venv,
+            name,
+            index,
         )
         ovn = Ovn(self.layout, self.processes, name, index)
         return Cloud(name, index, release, venv, configuration, services, ovn, databases)

@@ -21,20 +21,26 @@ from rich.table import Table
 from pumphouse.lab.errors import LabConfigurationError, LabError, PreflightError
 from pumphouse.lab.lab import Lab
 from pumphouse.lab.layout import DEFAULT_PORT_BASE
+from pumphouse.lab.populate.command import populate_command
 from pumphouse.lab.progress import RichProgress
 from pumphouse.lab.status import ProcessStatus
 from pumphouse.lab.topology import DEFAULT_NEW, DEFAULT_OLD, NodeSize, default_clouds, parse_clouds
 from pumphouse.lab.waiting import now
 
-app = typer.Typer(no_args_is_help=True, help="Two real OpenStack clouds of different releases on this machine.")
+app = typer.Typer(
+    no_args_is_help=True, help="Two real OpenStack clouds of different releases on this machine."
+)
 on_up: list[Callable[[Lab], None]] = []
 """Called with the lab after each `up` and `reset`; main registers the clouds with Pumphouse here."""
+
+app.command("populate")(populate_command)
 
 out = Console()
 err = Console(stderr=True)
 
 StateDir = Annotated[
-    Path | None, typer.Option("--state-dir", envvar="PUMPHOUSE_LAB_DIR", help="Where the lab keeps its files.")
+    Path | None,
+    typer.Option("--state-dir", envvar="PUMPHOUSE_LAB_DIR", help="Where the lab keeps its files."),
 ]
 
 
@@ -72,12 +78,19 @@ def _tell(error: LabError) -> None:
 @app.command()
 def up(
     state_dir: StateDir = None,
-    port_base: Annotated[int | None, typer.Option(help=f"First port; {DEFAULT_PORT_BASE} if left out.")] = None,
-    cloud: Annotated[
-        list[str] | None, typer.Option(help="NAME=RELEASE[:NODES], once per cloud, instead of the two defaults.")
+    port_base: Annotated[
+        int | None, typer.Option(help=f"First port; {DEFAULT_PORT_BASE} if left out.")
     ] = None,
-    release_old: Annotated[str | None, typer.Option(help=f"Release of `old`; {DEFAULT_OLD} if left out.")] = None,
-    release_new: Annotated[str | None, typer.Option(help=f"Release of `new`; {DEFAULT_NEW} if left out.")] = None,
+    cloud: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME=RELEASE[:NODES], once per cloud, instead of the two defaults."),
+    ] = None,
+    release_old: Annotated[
+        str | None, typer.Option(help=f"Release of `old`; {DEFAULT_OLD} if left out.")
+    ] = None,
+    release_new: Annotated[
+        str | None, typer.Option(help=f"Release of `new`; {DEFAULT_NEW} if left out.")
+    ] = None,
     node_vcpus: Annotated[int | None, typer.Option(min=1, help="Virtual processors of each node.")] = None,
     node_ram_mib: Annotated[int | None, typer.Option(min=512, help="Memory of each node, in MiB.")] = None,
     node_disk_gb: Annotated[int | None, typer.Option(min=1, help="Disk of each node, in GB.")] = None,
@@ -86,7 +99,9 @@ def up(
     with _errors_told():
         clouds = None
         if cloud and (release_old or release_new):
-            raise LabConfigurationError("--cloud", cloud, "given with --release-old/new", hint="Use one or the other.")
+            raise LabConfigurationError(
+                "--cloud", cloud, "given with --release-old/new", hint="Use one or the other."
+            )
         if cloud:
             clouds = parse_clouds(cloud)
         elif release_old or release_new:
@@ -112,7 +127,9 @@ def reset(state_dir: StateDir = None) -> None:
 @app.command()
 def down(
     state_dir: StateDir = None,
-    wipe: Annotated[bool, typer.Option("--wipe", help="Delete the clouds and everything in them, too.")] = False,
+    wipe: Annotated[
+        bool, typer.Option("--wipe", help="Delete the clouds and everything in them, too.")
+    ] = False,
 ) -> None:
     """Stop everything: no process, mount or port stays. The next `up` continues the same clouds."""
     with _errors_told():
@@ -188,7 +205,9 @@ def _run_with_progress(lab: Lab, work: Callable[[RichProgress], None]) -> None:
         hook(lab)
     names = ", ".join(f"{c.name} ({c.release}, {len(c.nodes)} nodes)" for c in lab.clouds)
     out.print(f"Up after {now() - began:.0f} s: {names}.", highlight=False)
-    out.print(f'Clouds file: {lab.clouds_yaml}  (eval "$(pumphouse lab env)")', highlight=False, soft_wrap=True)
+    out.print(
+        f'Clouds file: {lab.clouds_yaml}  (eval "$(pumphouse lab env)")', highlight=False, soft_wrap=True
+    )
 
 
 def _plain(row: ProcessStatus) -> dict[str, object]:

@@ -91,7 +91,9 @@ class CloudDatabases:
     def _password_hashes(self, *passwords: str) -> list[str]:
         """The hashes keystone would store; made by the release's own library, which this program does not need."""
         script = "import bcrypt, sys\nfor p in sys.stdin.read().split(): print(bcrypt.hashpw(p.encode(), bcrypt.gensalt(4)).decode())"
-        return self._processes.run(str(self._venv / "bin/python"), "-c", script, stdin="\n".join(passwords)).split()
+        return self._processes.run(
+            str(self._venv / "bin/python"), "-c", script, stdin="\n".join(passwords)
+        ).split()
 
     # -- migrations
 

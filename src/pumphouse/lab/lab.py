@@ -237,7 +237,9 @@ class Lab:
         self._processes.sweep(keep=list(self._processes.records()))
         if not is_complete(machine):
             if self.exists and self.layout.clouds_yaml.exists():
-                progress.say("the databases are gone (reset, reboot, or an interrupted start): making fresh clouds")
+                progress.say(
+                    "the databases are gone (reset, reboot, or an interrupted start): making fresh clouds"
+                )
             self._stop(polite=False)
             self._discard()
             self._topology = self._topology.first()

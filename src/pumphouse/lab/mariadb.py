@@ -61,7 +61,13 @@ class MariaDB:
     def query(self, sql: str) -> list[str]:
         """Run `sql` (one or more statements) and return the lines of the answer, columns separated by tabs."""
         return self._processes.run(
-            "mariadb", "--no-defaults", f"--socket={self._layout.mysql_socket}", "-uroot", "-N", "-B", stdin=sql
+            "mariadb",
+            "--no-defaults",
+            f"--socket={self._layout.mysql_socket}",
+            "-uroot",
+            "-N",
+            "-B",
+            stdin=sql,
         ).splitlines()
 
     def databases(self) -> set[str]:

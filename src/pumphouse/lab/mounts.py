@@ -8,7 +8,10 @@ from pumphouse.lab.layout import Layout
 
 def mounted_below(directory: Path) -> list[Path]:
     """Mount points below `directory`, the deepest first."""
-    points = (line.split()[4].replace("\\040", " ") for line in Path("/proc/self/mountinfo").read_text().splitlines())
+    points = (
+        line.split()[4].replace("\\040", " ")
+        for line in Path("/proc/self/mountinfo").read_text().splitlines()
+    )
     return sorted((Path(p) for p in points if Path(p).is_relative_to(directory)), reverse=True)
 
 

@@ -53,7 +53,9 @@ def node_state(machine: Machine, cloud: Cloud, node: str) -> NodeState:
 def discover_hosts(cloud: Cloud) -> str:
     """Map new compute hosts into the cell (`nova-manage cell_v2 discover_hosts`); returns what it said."""
     config = str(cloud.configuration.file("nova"))
-    return cloud.services.tool("nova-manage", "--config-file", config, "cell_v2", "discover_hosts", "--verbose")
+    return cloud.services.tool(
+        "nova-manage", "--config-file", config, "cell_v2", "discover_hosts", "--verbose"
+    )
 
 
 def unmap_host(machine: Machine, cloud: Cloud, node: str) -> None:
@@ -72,7 +74,15 @@ def unmap_host(machine: Machine, cloud: Cloud, node: str) -> None:
     for cell in rows:
         try:
             cloud.services.tool(
-                "nova-manage", "--config-file", config, "cell_v2", "delete_host", "--cell_uuid", cell, "--host", node
+                "nova-manage",
+                "--config-file",
+                config,
+                "cell_v2",
+                "delete_host",
+                "--cell_uuid",
+                cell,
+                "--host",
+                node,
             )
         except LabCommandError as error:
             raise LabCommandError(

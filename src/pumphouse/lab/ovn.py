@@ -55,7 +55,9 @@ class Ovn:
         address = f"tcp:127.0.0.1:{self._layout.cloud_port(self._index, 'ovn-sb')}"
         self._processes.start(
             ProcessSpec(
-                f"{self._cloud}-ovn-chassis", (python, str(GUEST / "ovn_chassis.py"), address), cloud=self._cloud
+                f"{self._cloud}-ovn-chassis",
+                (python, str(GUEST / "ovn_chassis.py"), address),
+                cloud=self._cloud,
             )
         )
 

@@ -80,7 +80,10 @@ def check_space(name: str, path: Path, needed_mib: int) -> list[LabError]:
         return []
     return [
         LabConfigurationError(
-            name, path, f"{free_mib} MiB free, {needed_mib} needed", hint=f"Make room on the file system of {existing}."
+            name,
+            path,
+            f"{free_mib} MiB free, {needed_mib} needed",
+            hint=f"Make room on the file system of {existing}.",
         )
     ]
 
@@ -91,7 +94,9 @@ def ports_in_use(layout: Layout, clouds: int, processes: Processes) -> list[LabE
     if ours:
         ours |= {layout.shared_port("rabbitmq-distribution")}
     taken = [
-        f"{port} ({what})" for what, port in layout.ports(clouds).items() if port not in ours and not _is_free(port)
+        f"{port} ({what})"
+        for what, port in layout.ports(clouds).items()
+        if port not in ours and not _is_free(port)
     ]
     if not taken:
         return []

@@ -141,7 +141,9 @@ class Processes:
             )
         return self.remember(spec.name, child.pid, cloud=spec.cloud, port=spec.port)
 
-    def run(self, *command: str, environment: Mapping[str, str] | None = None, stdin: str | None = None) -> str:
+    def run(
+        self, *command: str, environment: Mapping[str, str] | None = None, stdin: str | None = None
+    ) -> str:
         """Run a set-up command to its end and return what it printed on stdout.
 
         Raises:

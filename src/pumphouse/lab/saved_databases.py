@@ -34,7 +34,9 @@ def save(layout: Layout, clouds: Iterable[CloudSpec]) -> None:
     image.parent.chmod(0o700)
     draft = image.with_name(f".{image.name}.{os.getpid()}")
     subprocess.run(
-        ["tar", "--zstd", "-cf", draft, "-C", layout.ram_dir, layout.mysql_dir.name], check=True, capture_output=True
+        ["tar", "--zstd", "-cf", draft, "-C", layout.ram_dir, layout.mysql_dir.name],
+        check=True,
+        capture_output=True,
     )
     draft.chmod(0o600)
     draft.replace(image)

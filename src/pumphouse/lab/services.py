@@ -87,7 +87,9 @@ class CloudServices:
             return running
         launch = self._release.services[service]
         if launch.launch == "fork":
-            return self._fork(self.name(service), launch, self._config_arguments(service), port=self.port(service))
+            return self._fork(
+                self.name(service), launch, self._config_arguments(service), port=self.port(service)
+            )
         environment = self.environment()
         if launch.launch == "uwsgi":
             command = self._uwsgi(launch)
@@ -162,7 +164,9 @@ class CloudServices:
 
     def _send(self, parent: str, line: str) -> None:
         self._processes.check_alive(self.preloader_name(parent))
-        wait_until(lambda: self._try_send(parent, line), what=f"{self.preloader_name(parent)} listens", timeout_s=60)
+        wait_until(
+            lambda: self._try_send(parent, line), what=f"{self.preloader_name(parent)} listens", timeout_s=60
+        )
 
     def _try_send(self, parent: str, line: str) -> bool:
         try:
@@ -191,7 +195,11 @@ class CloudServices:
         return ("--config-file", str(self._configuration.file(service_project(service))))
 
     def _command(self, launch: ServiceLaunch) -> tuple[str, ...]:
-        return (str(self._venv / "bin" / launch.target), *self._config_arguments(launch.name), *launch.arguments)
+        return (
+            str(self._venv / "bin" / launch.target),
+            *self._config_arguments(launch.name),
+            *launch.arguments,
+        )
 
     def _uwsgi(self, launch: ServiceLaunch) -> tuple[str, ...]:
         return (

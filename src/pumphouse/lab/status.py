@@ -35,7 +35,9 @@ class ProcessStatus:
     last_lines: tuple[str, ...] = ()
 
 
-def process_statuses(processes: Processes, expected: Iterable[tuple[str, str]], log_dir: Path) -> list[ProcessStatus]:
+def process_statuses(
+    processes: Processes, expected: Iterable[tuple[str, str]], log_dir: Path
+) -> list[ProcessStatus]:
     """Rows for the expected (name, cloud) pairs, and for whatever else has a record."""
     records = processes.records()
     memory = _memory_by_session()

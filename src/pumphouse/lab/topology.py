@@ -102,16 +102,23 @@ def make_topology(
     clouds = tuple(specs)
     names = [c.name for c in clouds]
     if not 1 <= len(clouds) <= MAX_CLOUDS:
-        raise LabConfigurationError("clouds", len(clouds), "out of range", hint=f"Use 1 to {MAX_CLOUDS} clouds.")
+        raise LabConfigurationError(
+            "clouds", len(clouds), "out of range", hint=f"Use 1 to {MAX_CLOUDS} clouds."
+        )
     for name in names:
         if not NAME.match(name):
             raise LabConfigurationError(
-                "cloud", name, "not a name", hint="Use small letters, digits and '-', 20 at most, a letter first."
+                "cloud",
+                name,
+                "not a name",
+                hint="Use small letters, digits and '-', 20 at most, a letter first.",
             )
         if names.count(name) > 1:
             raise LabConfigurationError("cloud", name, "named twice", hint="Give each cloud its own name.")
     if not 1024 <= port_base <= 65535 - 100 * (MAX_CLOUDS + 1):
-        raise LabConfigurationError("port base", port_base, "out of range", hint="Use 1024 to 65000, for instance 20000.")
+        raise LabConfigurationError(
+            "port base", port_base, "out of range", hint="Use 1024 to 65000, for instance 20000."
+        )
     nodes = [n for c in clouds for n in c.nodes]
     if len(nodes) > MAX_NODES:
         raise LabConfigurationError("nodes", len(nodes), "too many", hint=f"Use {MAX_NODES} at most.")

@@ -11,10 +11,9 @@ from uv import find_uv_bin
 from pumphouse.lab.errors import LabCommandError
 from pumphouse.lab.layout import cache_dir
 from pumphouse.lab.locks import Lock
-from pumphouse.lab.release import GUEST, Release
+from pumphouse.lab.release import Release
 
 COMPLETE = ".complete"
-DRIVER = "pumphouse_fake.py"
 
 
 def environment_dir(release: Release) -> Path:
@@ -51,26 +50,23 @@ def install(release: Release, say: Callable[[str], None]) -> Path:
             "pip", "install", "--quiet", "--python", str(place / "bin/python"), "--require-hashes",
             "--compile-bytecode", f"--exclude-newer={release.exclude_newer}", *recent, "-r", str(release.lock_file),
         )  # fmt: skip
-        _install_driver(place)
         (place / COMPLETE).touch()
     return place
-
-
-def _install_driver(place: Path) -> None:
-    """Nova looks for drivers in its own namespace only."""
-    (site,) = place.glob("lib/python3*/site-packages")
-    shutil.copy(GUEST / DRIVER, site / "nova" / "virt" / DRIVER)
-    subprocess.run([place / "bin/python", "-m", "compileall", "-q", site / "nova" / "virt" / DRIVER], check=True)
 
 
 def _uv(*arguments: str) -> None:
     with tempfile.TemporaryFile("w+") as output:
         done = subprocess.run(
-            [find_uv_bin(), *arguments], stdout=output, stderr=subprocess.STDOUT, check=False, stdin=subprocess.DEVNULL
+            [find_uv_bin(), *arguments],
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            check=False,
+            stdin=subprocess.DEVNULL,
         )
         if done.returncode:
             output.seek(0)
             tail = "\n".join(output.read().splitlines()[-15:])
             raise LabCommandError(
-                f"uv {arguments[0]} failed:\n{tail}", hint="Is the package registry reachable, and the disk not full?"
+                f"uv {arguments[0]} failed:\n{tail}",
+                hint="Is the package registry reachable, and the disk not full?",
             )

@@ -24,7 +24,9 @@ def get_schema():
     if error:
         raise OSError(error)
     connection = ovs.jsonrpc.Connection(stream)
-    error, reply = connection.transact_block(ovs.jsonrpc.Message.create_request("get_schema", ["OVN_Southbound"]))
+    error, reply = connection.transact_block(
+        ovs.jsonrpc.Message.create_request("get_schema", ["OVN_Southbound"])
+    )
     connection.close()
     if error:
         raise OSError(error)

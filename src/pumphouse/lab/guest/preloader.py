@@ -36,6 +36,11 @@ def patch(parent):
         from cinder import objects
 
         objects.register_all()
+    if parent == "nova":
+        import nova.virt
+
+        # Nova looks for drivers in its own namespace only.
+        nova.virt.__path__.insert(0, str(Path(__file__).parent / "nova_virt"))
 
 
 def await_queue(wait_for):

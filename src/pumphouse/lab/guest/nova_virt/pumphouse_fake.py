@@ -1,10 +1,11 @@
-"""Nova's in-tree fake driver, made to survive a restart. Installed into the nova.virt namespace of a release.
+"""Nova's in-tree fake driver, made to survive a restart. The preloader puts this folder into nova.virt's path.
 
 It keeps a stable node identity, finds its guests again in Nova after a restart, keeps the power state of paused
 and suspended guests, lets go of a guest that was live-migrated away, and uploads real bytes for a snapshot.
 """
 
 import os
+from pathlib import Path
 
 import nova.conf
 from nova import context as nova_context
@@ -42,7 +43,9 @@ class PumphouseFakeDriver(fake.FakeDriver):
 
     def init_host(self, host):
         super().init_host(host)
-        guests = objects.InstanceList.get_by_host(nova_context.get_admin_context(), host, expected_attrs=["flavor"])
+        guests = objects.InstanceList.get_by_host(
+            nova_context.get_admin_context(), host, expected_attrs=["flavor"]
+        )
         for guest in guests:
             if guest.vm_state not in NOT_HERE:
                 self._keep(guest)
@@ -106,31 +109,16 @@ class PumphouseFakeDriver(fake.FakeDriver):
             "status": "active",
             "properties": record.get("properties", {}),
         }
-        data, source = [EMPTY_DISK], None
-        if instance.image_ref:
-            source = images.get(context, instance.image_ref)
-            metadata["disk_format"] = source.get("disk_format") or "raw"
-            data = images.download(context, instance.image_ref)
-        images.update(context, image_id, metadata, _ByteStream(data))
-
-
-class _ByteStream:
-    """A file-like reader over an iterator of blocks, which is what the image client uploads from."""
-
-    def __init__(self, blocks):
-        self._blocks = iter(blocks)
-        self._rest = b""
-
-    def read(self, size=-1):
-        while size < 0 or len(self._rest) < size:
-            block = next(self._blocks, None)
-            if block is None:
-                break
-            self._rest += block
-        if size < 0:
-            size = len(self._rest)
-        out, self._rest = self._rest[:size], self._rest[size:]
-        return out
-
-    def close(self):
-        pass
+        # Through a file, as libvirt does it: the upload runs in another thread than the download.
+        disk = Path(CONF.state_path) / f"snapshot-{image_id}"
+        try:
+            if instance.image_ref:
+                source = images.get(context, instance.image_ref)
+                metadata["disk_format"] = source.get("disk_format") or "raw"
+                images.download(context, instance.image_ref, dest_path=str(disk))
+            else:
+                disk.write_bytes(EMPTY_DISK)
+            with disk.open("rb") as content:
+                images.update(context, image_id, metadata, content)
+        finally:
+            disk.unlink(missing_ok=True)
