@@ -1,0 +1,362 @@
+"""The contract of ports/store.py on each kind of database."""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from pumphouse.domain.environment import CloudAccess, Environment
+from pumphouse.domain.errors import AmbiguousError, ConflictError, LockedError, NotFoundError, StaleOwnerError
+from pumphouse.domain.events import NewEvent
+from pumphouse.domain.finding import Severity, warning
+from pumphouse.domain.node import Maintenance
+from pumphouse.domain.operation import Item, ItemStatus, Operation, OperationStatus, StepRecord, StepStatus
+from pumphouse.domain.plan import Plan, PlannedItem, PlannedStep
+from pumphouse.drivers.database.stores import Stores
+from pumphouse.ports.store import Change, NewOperation
+
+AT = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
+S = OperationStatus
+PLAN = Plan(
+    "mark",
+    "a plan",
+    "ünïcödé 🚰",
+    (PlannedStep("one", "One"),),
+    (PlannedItem("1", "web", "server", "live"),),
+    (warning("w", "s", "m"),),
+    1.5,
+    {"to": ["a", 1]},
+)
+
+
+def environment(name: str) -> Environment:
+    return Environment(f"id-{name}", name, CloudAccess("old", "/etc/clouds.yaml"), "lab", {"k": [1]}, AT, facts={"x": {"y": None}})
+
+
+def operation(id: str = "op-00000001", **values: object) -> Operation:
+    steps = (StepRecord("one", "One", 0), StepRecord("two", "Two", 1, irreversible=True))
+    base = Operation(id, "mark", "mark it", S.ACCEPTED, {"n": 1}, PLAN, AT, environment="old", subject="old/n", actor="me", steps=steps)
+    return replace(base, **values)  # type: ignore[arg-type]
+
+
+def add(stores: Stores, id: str = "op-00000001", locks: Sequence[str] = (), **values: object) -> Operation:
+    made = operation(id, **values)
+    return stores.add_operation(NewOperation(made, root_id=made.parent_id or id, locks=locks))
+
+
+def running(stores: Stores, id: str = "op-00000001", locks: Sequence[str] = ()) -> str:
+    add(stores, id, locks)
+    assert stores.claim(id, expected=None, owner="me", token=f"token-{id}", now=AT)
+    stores.apply(id, Change(status=S.RUNNING), token=f"token-{id}", now=AT)
+    return f"token-{id}"
+
+
+def item(key: str, step: str = "one", **values: object) -> Item:
+    return replace(Item(f"item-{step}-{key}", step, key, f"name {key}", "server", data={"k": key}, groups=("g",)), **values)  # type: ignore[arg-type]
+
+
+class TestEnvironments:
+    def test_what_is_added_comes_back(self, stores: Stores) -> None:
+        stores.add_environment(environment("old"))
+        stores.add_environment(environment("new"))
+        assert stores.environment("old") == stores.environment("id-old") == environment("old")
+        assert [e.name for e in stores.environments()] == ["new", "old"]
+
+    def test_a_name_is_taken_once_but_case_matters(self, stores: Stores) -> None:
+        stores.add_environment(environment("old"))
+        with pytest.raises(ConflictError, match="'old'"):
+            stores.add_environment(replace(environment("old"), id="other"))
+        stores.add_environment(environment("Old"))
+        assert stores.environment("Old").id == "id-Old"
+
+    def test_unknown_ones_are_not_found(self, stores: Stores) -> None:
+        with pytest.raises(NotFoundError):
+            stores.environment("none")
+        with pytest.raises(NotFoundError):
+            stores.update_environment(environment("none"))
+
+    def test_update_replaces_and_remove_forgets_with_maintenance(self, stores: Stores) -> None:
+        stores.add_environment(environment("old"))
+        stores.update_environment(replace(environment("old"), status="ok", facts_at=AT))
+        assert stores.environment("old").status == "ok"
+        assert stores.environment("old").facts_at == AT
+        stores.put_maintenance(Maintenance("old", "n1", "why", AT, "op", was_enabled=True))
+        stores.remove_environment("id-old")
+        assert stores.environments() == []
+        assert stores.maintenances() == []
+
+    def test_maintenance_is_replaced_and_dropped(self, stores: Stores) -> None:
+        first = Maintenance("old", "n1", "why", AT, "op", was_enabled=True, previous_reason="")
+        stores.put_maintenance(first)
+        stores.put_maintenance(replace(first, reason="because"))
+        stores.put_maintenance(Maintenance("new", "n1", "x", AT, "op", was_enabled=False))
+        assert [m.reason for m in stores.maintenances("old")] == ["because"]
+        stores.drop_maintenance("old", "n1")
+        stores.drop_maintenance("old", "n1")
+        assert [m.environment for m in stores.maintenances()] == ["new"]
+
+
+class TestEvents:
+    def test_numbers_ascend_and_filters_work(self, stores: Stores) -> None:
+        stores.append([NewEvent("a.b", "1", operation_id="x"), NewEvent("a.b", "2", notify=True, data={"k": 1})])
+        stores.append([NewEvent("a.b", "3", severity=Severity.CRITICAL)])
+        assert [e.seq for e in stores.events()] == [1, 2, 3]
+        assert [e.message for e in stores.events(after=1, limit=1)] == ["2"]
+        assert [e.message for e in stores.events(newest=True)] == ["3", "2", "1"]
+        assert [e.message for e in stores.events(operation_id="x")] == ["1"]
+        assert stores.events(notify=True)[0].data == {"k": 1}
+        assert stores.events(after=2)[0].severity is Severity.CRITICAL
+
+    def test_a_reader_never_misses_one_that_is_committed_later(self, stores: Stores) -> None:
+        """Many writers at once; the reader asks for what came after the last number that it has seen."""
+        writers, each = 6, 25
+
+        def write(name: int) -> None:
+            for number in range(each):
+                stores.append([NewEvent("w.w", f"{name}-{number}"), NewEvent("w.w", f"{name}-{number}b")])
+
+        threads = [threading.Thread(target=write, args=(n,)) for n in range(writers)]
+        for thread in threads:
+            thread.start()
+        seen: list[int] = []
+        while any(thread.is_alive() for thread in threads) or len(seen) < 2 * writers * each:
+            seen += [e.seq for e in stores.events(after=seen[-1] if seen else 0, limit=1000)]
+            if not any(thread.is_alive() for thread in threads):
+                seen += [e.seq for e in stores.events(after=seen[-1] if seen else 0, limit=1000)]
+                break
+        assert seen == list(range(1, 2 * writers * each + 1))
+
+    def test_the_outbox_holds_what_is_to_be_told(self, stores: Stores) -> None:
+        stores.append([NewEvent("a.b", "quiet"), NewEvent("a.b", "loud", notify=True), NewEvent("a.b", "louder", notify=True)])
+        later = datetime.now(UTC) + timedelta(seconds=5)
+        assert [e.message for e in stores.undelivered(due=later)] == ["loud", "louder"]
+        stores.delivered(2, at=later)
+        stores.not_delivered(3, error="no route", next_at=later + timedelta(seconds=60))
+        assert stores.undelivered(due=later) == []
+        assert [e.seq for e in stores.undelivered(due=later + timedelta(seconds=61))] == [3]
+
+
+class TestHealth:
+    def test_runs_are_replaced_and_listed_newest_first(self, stores: Stores) -> None:
+        stores.put_health_run({"id": "1", "environment": "old", "state": "running"})
+        stores.put_health_run({"id": "2", "environment": "new"})
+        stores.put_health_run({"id": "1", "environment": "old", "state": "done"})
+        assert [r["id"] for r in stores.health_runs()] == ["2", "1"]
+        assert stores.health_runs(environment="old") == [{"id": "1", "environment": "old", "state": "done"}]
+        assert len(stores.health_runs(limit=1)) == 1
+
+
+class TestOperations:
+    def test_what_is_accepted_comes_back(self, stores: Stores) -> None:
+        assert add(stores) == stores.operation("op-00000001") == operation()
+
+    def test_a_beginning_of_the_id_is_enough_when_unique(self, stores: Stores) -> None:
+        add(stores, "abcdefgh-1")
+        add(stores, "abcdefgi-2")
+        assert stores.operation("abcdefgh").id == "abcdefgh-1"
+        with pytest.raises(NotFoundError):
+            stores.operation("abcdef")
+        with pytest.raises(NotFoundError):
+            stores.operation("abcdefg%")
+        add(stores, "abcdefgh-3")
+        with pytest.raises(AmbiguousError) as caught:
+            stores.operation("abcdefgh")
+        assert "abcdefgh-3" in caught.value.hint
+
+    def test_lists_are_newest_first_filtered_and_paged(self, stores: Stores) -> None:
+        for number in range(5):
+            add(stores, f"op-{number:08}", environment="old" if number % 2 else "new")
+        names = [o.id[-1] for o in stores.operations(limit=2)]
+        assert names == ["4", "3"]
+        assert [o.id[-1] for o in stores.operations(before="op-00000003")] == ["2", "1", "0"]
+        assert [o.id[-1] for o in stores.operations(environment="old")] == ["3", "1"]
+        assert stores.operations(statuses=[S.RUNNING]) == []
+        assert stores.operations(kind="other") == []
+        assert stores.operations()[0].plan is None
+
+    def test_the_same_key_gives_the_same_operation(self, stores: Stores) -> None:
+        first = stores.add_operation(
+            NewOperation(operation("op-00000001"), "op-00000001", ["l"], idempotency_key="k", fingerprint="f")
+        )
+        again = stores.add_operation(
+            NewOperation(operation("op-00000002"), "op-00000002", ["l"], idempotency_key="k", fingerprint="f")
+        )
+        assert again.id == first.id
+        with pytest.raises(ConflictError, match="'k'"):
+            stores.add_operation(
+                NewOperation(operation("op-00000003"), "op-00000003", idempotency_key="k", fingerprint="other")
+            )
+
+    def test_children_are_found_by_name_newest_first(self, stores: Stores) -> None:
+        add(stores)
+        for number in (2, 3):
+            child = operation(f"op-0000000{number}", parent_id="op-00000001")
+            stores.add_operation(NewOperation(child, "op-00000001", child_name="c"))
+        found = stores.child("op-00000001", "c")
+        assert found is not None
+        assert found.id == "op-00000003"
+        assert stores.child("op-00000001", "other") is None
+        assert len(stores.operations(parent_id="op-00000001")) == 2
+        assert [o.id for o in stores.operations(roots_only=True)] == ["op-00000001"]
+
+
+class TestLocks:
+    def test_another_family_is_kept_out_and_told_by_whom(self, stores: Stores) -> None:
+        add(stores, locks=["node:a", "node:b"])
+        with pytest.raises(LockedError, match="op-00000001") as caught:
+            add(stores, "op-00000002", ["node:b"])
+        assert "op-00000001" in caught.value.hint
+        with pytest.raises(NotFoundError):
+            stores.operation("op-00000002")
+
+    def test_a_child_works_under_them(self, stores: Stores) -> None:
+        add(stores, locks=["node:a"])
+        add(stores, "op-00000002", ["node:a", "node:c"], parent_id="op-00000001")
+        with pytest.raises(LockedError):
+            add(stores, "op-00000003", ["node:c"])
+
+    def test_they_go_with_the_status_and_come_back_with_it(self, stores: Stores) -> None:
+        token = running(stores, locks=["node:a"])
+        stores.apply("op-00000001", Change(status=S.FAILED), token=token, now=AT)
+        with pytest.raises(LockedError):
+            add(stores, "op-00000002", ["node:a"])
+        stores.apply("op-00000001", Change(status=S.CANCELLED), token=None, now=AT)
+        add(stores, "op-00000002", ["node:a"])
+        with pytest.raises(LockedError, match="op-00000002"):
+            stores.apply("op-00000001", Change(status=S.RUNNING), token=None, now=AT)
+        assert stores.operation("op-00000001").status is S.CANCELLED
+
+    def test_one_of_many_who_want_it_at_once_gets_it(self, stores: Stores) -> None:
+        got: list[str] = []
+
+        def want(number: int) -> None:
+            try:
+                got.append(add(stores, f"op-{number:08}", ["node:b", "node:a"]).id)
+            except LockedError:
+                pass
+
+        threads = [threading.Thread(target=want, args=(n,)) for n in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(got) == 1
+        assert len(stores.operations()) == 1
+
+
+class TestChanges:
+    def test_everything_is_written_at_once(self, stores: Stores) -> None:
+        token = running(stores)
+        step = replace(operation().steps[0], status=StepStatus.RUNNING, attempts=1, started_at=AT)
+        change = Change(
+            values={"current_step": "one", "error": "e"},
+            steps=[step],
+            new_items=[item("b"), item("a")],
+            memory={"k": {"v": 1}, "l": None},
+            events=[NewEvent("x.y", "z")],
+        )
+        stores.apply("op-00000001", change, token=token, now=AT)
+        read = stores.operation("op-00000001")
+        assert (read.current_step, read.error) == ("one", "e")
+        assert read.steps[0] == replace(step, counts={ItemStatus.PENDING: 2})
+        assert [i.key for i in stores.items("op-00000001")] == ["b", "a"]
+        assert stores.items("op-00000001")[0] == item("b")
+        assert stores.memory("op-00000001") == {"k": {"v": 1}, "l": None}
+        assert [e.message for e in stores.events()] == ["z"]
+
+    def test_nothing_is_written_when_one_part_is_refused(self, stores: Stores) -> None:
+        token = running(stores)
+        change = Change(status=S.ACCEPTED, memory={"k": 1}, new_items=[item("a")], events=[NewEvent("x.y", "z")])
+        with pytest.raises(ConflictError, match="running and cannot become accepted"):
+            stores.apply("op-00000001", change, token=token, now=AT)
+        assert stores.items("op-00000001") == []
+        assert stores.memory("op-00000001") == {}
+        assert stores.events() == []
+
+    def test_items_change_page_and_keep_their_order(self, stores: Stores) -> None:
+        token = running(stores)
+        news = [item(str(n)) for n in range(7)] + [item("x", step="two")]
+        stores.apply("op-00000001", Change(new_items=news), token=token, now=AT)
+        stores.apply("op-00000001", Change(new_items=[item("3"), item("later")]), token=token, now=AT)
+        failed = item("3", status=ItemStatus.FAILED, attempts=2, error="no", result={"to": "n2"}, started_at=AT, ended_at=AT)
+        stores.apply("op-00000001", Change(items=[failed]), token=token, now=AT)
+        page = stores.items("op-00000001", limit=4)
+        assert [i.key for i in page] == ["0", "1", "2", "3"]
+        assert page[3] == failed
+        assert [i.key for i in stores.items("op-00000001", after=page[-1].id)] == ["4", "5", "6", "later", "x"]
+        assert [i.key for i in stores.items("op-00000001", statuses=[ItemStatus.FAILED])] == ["3"]
+        assert stores.errors_among("op-00000001", "one") == 1
+        assert stores.recent_ends("op-00000001") == [(AT, AT)]
+        reset = Change(reset_steps=["one"], reset_items=(ItemStatus.FAILED, ItemStatus.SKIPPED))
+        stores.apply("op-00000001", reset, token=token, now=AT)
+        assert stores.operation("op-00000001").steps[0].counts == {ItemStatus.PENDING: 7, ItemStatus.SKIPPED: 1}
+        assert stores.errors_among("op-00000001", "one") == 1
+
+    def test_ten_thousand_items_in_one_change(self, stores: Stores) -> None:
+        token = running(stores)
+        stores.apply("op-00000001", Change(new_items=[item(str(n)) for n in range(10_000)]), token=token, now=AT)
+        assert stores.operation("op-00000001").steps[0].counts == {ItemStatus.PENDING: 10_000}
+
+    def test_expected_states_are_held(self, stores: Stores) -> None:
+        running(stores)
+        with pytest.raises(ConflictError, match="is running, not paused"):
+            stores.apply("op-00000001", Change(), token=None, now=AT, expected=[S.PAUSED])
+
+
+class TestOwnership:
+    def test_only_one_of_many_claims(self, stores: Stores) -> None:
+        add(stores)
+        won: list[int] = []
+
+        def claim(number: int) -> None:
+            if stores.claim("op-00000001", expected=None, owner=f"o{number}", token=f"t{number}", now=AT):
+                won.append(number)
+
+        threads = [threading.Thread(target=claim, args=(n,)) for n in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(won) == 1
+        held = stores.ownership("op-00000001")
+        assert (held.owner, held.token, held.heartbeat_at) == (f"o{won[0]}", f"t{won[0]}", AT)
+
+    def test_a_replaced_owner_is_refused(self, stores: Stores) -> None:
+        token = running(stores)
+        assert not stores.claim("op-00000001", expected=None, owner="o2", token="t2", now=AT)
+        assert stores.claim("op-00000001", expected=token, owner="o2", token="t2", now=AT)
+        with pytest.raises(StaleOwnerError):
+            stores.apply("op-00000001", Change(memory={"k": 1}), token=token, now=AT)
+        stores.release("op-00000001", token=token)
+        assert stores.ownership("op-00000001").owner == "o2"
+        assert stores.memory("op-00000001") == {}
+
+    def test_beats_answer_for_what_is_still_ours(self, stores: Stores) -> None:
+        one, two = running(stores, "op-00000001"), running(stores, "op-00000002")
+        stores.claim("op-00000002", expected=two, owner="o2", token="t2", now=AT)
+        stores.apply("op-00000001", Change(status=S.PAUSING), token=None, now=AT)
+        later = AT + timedelta(seconds=9)
+        assert stores.beat({"op-00000001": one, "op-00000002": two}, now=later) == {"op-00000001": S.PAUSING}
+        assert stores.ownership("op-00000001").heartbeat_at == later
+        assert stores.ownership("op-00000002").heartbeat_at == AT
+
+    def test_who_has_ended_has_no_owner(self, stores: Stores) -> None:
+        token = running(stores)
+        stores.apply("op-00000001", Change(status=S.DONE), token=token, now=AT)
+        assert stores.ownership("op-00000001").token is None
+        assert not stores.claim("op-00000001", expected=None, owner="o", token="t", now=AT)
+
+
+def test_two_that_start_at_once_bring_up_the_tables_once(url: str) -> None:
+    opened: list[Stores] = []
+    threads = [threading.Thread(target=lambda: opened.append(Stores(url))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(opened) == 4
+    assert opened[0].append([NewEvent("a.b", "1")])[0].seq == 1
+    for stores in opened:
+        stores.close()
