@@ -2,9 +2,10 @@
 
 import os
 import sys
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pumphouse.cli.session import Connection, Options
 from pumphouse.drivers.clock import SystemClock
@@ -27,17 +28,39 @@ if TYPE_CHECKING:
     from pumphouse.services.access import Authenticator
     from pumphouse.services.door import Services
 
+T = TypeVar("T")
 DEPLOYERS = "pumphouse.deployers"
+
+
+class _Once(Generic[T]):
+    """Makes a thing when it is first asked for; safe for many threads."""
+
+    def __init__(self, make: Callable[[], T]) -> None:
+        self._make = make
+        self._lock = threading.Lock()
+        self._made: list[T] = []
+
+    @property
+    def made(self) -> bool:
+        return bool(self._made)
+
+    def __call__(self) -> T:
+        with self._lock:
+            if not self._made:
+                self._made.append(self._make())
+            return self._made[0]
 
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """Everything that runs, wired. Whoever makes one closes it."""
+    """Everything that runs, wired. Whoever makes one closes it. The engine is made when it is first asked for: it is slow to import,
+    and most commands only look.
+    """
 
     settings: "Settings"
     stores: "Stores"
     tools: "DriverToolbox"
-    engine: "Engine"
+    engine: "_Once[Engine]"
     services: "Services"
     outbox: "Outbox"
 
@@ -49,7 +72,8 @@ class Application:
 
     def close(self) -> None:
         """Stop what runs here (it can be resumed), deliver what is due, give back connections."""
-        self.engine.close(timeout_s=self.settings.shutdown_s)
+        if self.engine.made:
+            self.engine().close(timeout_s=self.settings.shutdown_s)
         self.outbox.close()
         self.tools.close()
         self.stores.close()
@@ -66,8 +90,6 @@ def build_application(settings: "Settings", *, clock: Clock | None = None) -> Ap
     from pumphouse.drivers.entries import ClientConfigEntries, CloudLimits, usual_places
     from pumphouse.drivers.secrets.key_file import KeyFileSecrets
     from pumphouse.drivers.toolbox import DriverToolbox
-    from pumphouse.engine.engine import Engine
-    from pumphouse.engine.settings import EngineSettings
     from pumphouse.lab.layout import default_state_dir as lab_dir
     from pumphouse.services.door import Services
     from pumphouse.services.environments import Environments
@@ -88,17 +110,7 @@ def build_application(settings: "Settings", *, clock: Clock | None = None) -> Ap
     tools = DriverToolbox(
         stores, open_cloud=entries.open, open_workbench=entries.open_workbench, load_deployer=load_deployer
     )
-    engine = Engine(
-        stores,
-        tools,
-        _workflows(),
-        clock,
-        EngineSettings(
-            owner_timeout_s=settings.owner_timeout_s,
-            poll_s=settings.poll_s,
-            operations_at_once=settings.operations_at_once,
-        ),
-    )
+    engine = _Once(lambda: _engine(settings, stores, tools, clock))
     environments = Environments(
         store=stores,
         events=stores,
@@ -139,13 +151,13 @@ def load_deployer(environment: "Environment") -> "Deployer":
 
     name = environment.deployer or ""
     try:
-        found: DriverManager[type[Deployer]] = DriverManager(DEPLOYERS, name)
+        found: DriverManager[Any] = DriverManager(DEPLOYERS, name)
     except NoMatches as error:
         raise InvalidInputError(
             "deployer", name, "it is not installed", hint=f"installed: {', '.join(deployer_names())}"
         ) from error
-    deployer: Callable[[Environment, Mapping[str, Any]], Deployer] = found.driver
-    return deployer(environment, environment.deployer_options)
+    make: Callable[[Environment, Mapping[str, Any]], Deployer] = found.driver
+    return make(environment, environment.deployer_options)
 
 
 def register_lab(lab: "Lab") -> None:
@@ -221,7 +233,7 @@ class ProcessWiring:
             tokens = [Token("server", Role.ADMIN, _own_token_digest(settings))]
             tokens += [Token(t.name, Role[t.role.upper()], t.sha256) for t in settings.tokens]
             application.outbox.start()
-            application.engine.recover()
+            application.engine().recover()
             address, number = host or settings.host, port or settings.port
             _say(f"Pumphouse serves http://{address}:{number}/v1; its token is in {settings.own_token}")
             uvicorn.run(
@@ -265,6 +277,23 @@ def _configure_logs(settings: "Settings", *, to_stderr: bool) -> None:
     from pumphouse.drivers import logs
 
     logs.configure(level=settings.log_level, file=None if to_stderr else settings.log)
+
+
+def _engine(settings: "Settings", stores: "Stores", tools: "DriverToolbox", clock: Clock) -> "Engine":
+    from pumphouse.engine.engine import Engine
+    from pumphouse.engine.settings import EngineSettings
+
+    return Engine(
+        stores,
+        tools,
+        _workflows(),
+        clock,
+        EngineSettings(
+            owner_timeout_s=settings.owner_timeout_s,
+            poll_s=settings.poll_s,
+            operations_at_once=settings.operations_at_once,
+        ),
+    )
 
 
 def _workflows() -> "list[Workflow]":

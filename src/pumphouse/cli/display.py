@@ -57,11 +57,11 @@ def display_for(console: Console) -> Display:
 
 
 class LineDisplay(Display):
-    """One line for each change of a step and each event: for logs and pipes."""
+    """One line for each event: for logs and pipes."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._seen: dict[str, str] = {}
+        self._begun = False
 
     @override
     def __enter__(self) -> Self:
@@ -75,14 +75,11 @@ class LineDisplay(Display):
 
     @override
     def update(self, operation: "OperationView", events: "Sequence[EventView]") -> None:
+        if not self._begun:
+            self._begun = True
+            self._say(f"{operation.name} [{operation.id}]")
         for event in events:
             self._say(f"{when(event.at)}  {event.message}")
-        for step in operation.steps:
-            if step.status != "pending" and self._changed(step.name, f"{step.status}"):
-                amount = counts(step.counts)
-                self._say(f"{_now()}  step {step.title}: {step.status}{f' ({amount})' if amount else ''}")
-        if self._changed("", str(operation.status)):
-            self._say(f"{_now()}  {operation.name} [{operation.id[:8]}]: {operation.status}")
 
     @override
     def note(self, message: str) -> None:
@@ -92,11 +89,6 @@ class LineDisplay(Display):
     @contextmanager
     def question(self) -> Iterator[None]:
         yield
-
-    def _changed(self, name: str, status: str) -> bool:
-        before = self._seen.get(name)
-        self._seen[name] = status
-        return before != status
 
     def _say(self, line: str) -> None:
         self._console.print(line, markup=False, soft_wrap=True)
@@ -216,7 +208,3 @@ def _bar(operation: "OperationView") -> Table:
     left = f"about {duration(progress.eta_s)} left" if progress.eta_s else ""
     line.add_row(ProgressBar(total=progress.total, completed=progress.done, width=40), amount, left)
     return line
-
-
-def _now() -> str:
-    return when(datetime.now(UTC))

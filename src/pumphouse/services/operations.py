@@ -1,6 +1,6 @@
 """Use cases of operations: plan, start, list, show, and control."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -27,11 +27,11 @@ GOES_ON = frozenset({Action.RESUME, Action.RETRY, Action.SKIP, Action.UNDO})
 
 
 class Operations:
-    """Durable runs of workflows. An owner whose heartbeat is older than `owner_timeout_s` seconds counts as nobody."""
+    """Durable runs of workflows. `runner` makes the engine, which is slow to import, when it is needed first. An owner whose heartbeat is older than `owner_timeout_s` seconds counts as nobody."""
 
     def __init__(
         self,
-        runner: Runner,
+        runner: Callable[[], Runner],
         *,
         store: OperationStore,
         clock: Clock,
@@ -48,7 +48,7 @@ class Operations:
         Raises:
             InvalidInputError: an unknown kind or a wrong parameter.
         """
-        return self._runner.plan(kind, params)
+        return self._runner().plan(kind, params)
 
     def start(
         self, kind: str, params: Mapping[str, Any], *, actor: str, idempotency_key: str | None = None
@@ -63,19 +63,19 @@ class Operations:
         known = self._known(kind, params, idempotency_key)
         if known is not None:
             return known
-        plan = self._runner.plan(kind, params)
-        operation = self._runner.submit(kind, params, plan, actor=actor, idempotency_key=idempotency_key)
+        plan = self._runner().plan(kind, params)
+        operation = self._runner().submit(kind, params, plan, actor=actor, idempotency_key=idempotency_key)
         if operation.status is OperationStatus.ACCEPTED:
-            self._runner.start(operation.id)
+            self._runner().start(operation.id)
         return operation
 
     def show(self, id_or_prefix: str) -> Operation:
         """One, by its id or a unique beginning of it."""
-        return self._runner.operation(id_or_prefix)
+        return self._store.operation(id_or_prefix)
 
     def progress(self, operation_id: str) -> Progress:
         """How far it is."""
-        return self._runner.progress(operation_id)
+        return self._runner().progress(operation_id)
 
     def list(
         self,
@@ -107,8 +107,8 @@ class Operations:
         limit: int = 200,
     ) -> Sequence[Item]:
         """The items of an operation, in their order; `after` is the id of the last one of the page before."""
-        operation = self._runner.operation(id_or_prefix)
-        return self._runner.items(operation.id, step=step, status=status, after=after, limit=limit)
+        operation = self._store.operation(id_or_prefix)
+        return self._runner().items(operation.id, step=step, status=status, after=after, limit=limit)
 
     def family(self, operation: Operation) -> Sequence[str]:
         """The ids of an operation and of those that it has started."""
@@ -133,18 +133,19 @@ class Operations:
         Raises:
             ConflictError: its status does not allow that.
         """
-        operation = self._runner.operation(id_or_prefix)
+        operation = self._store.operation(id_or_prefix)
+        runner = self._runner()
         ask = {
-            Action.PAUSE: self._runner.pause,
-            Action.CANCEL: self._runner.cancel,
-            Action.RESUME: self._runner.resume,
-            Action.RETRY: self._runner.retry,
-            Action.SKIP: self._runner.skip_failed,
-            Action.UNDO: self._runner.undo,
+            Action.PAUSE: runner.pause,
+            Action.CANCEL: runner.cancel,
+            Action.RESUME: runner.resume,
+            Action.RETRY: runner.retry,
+            Action.SKIP: runner.skip_failed,
+            Action.UNDO: runner.undo,
         }
         asked = ask[action](operation.id)
         if action in GOES_ON:
-            self._runner.start(asked.id)
+            runner.start(asked.id)
         return asked
 
     def _known(self, kind: str, params: Mapping[str, Any], key: str | None) -> Operation | None:

@@ -28,8 +28,6 @@ class Runner(Protocol):
         """Run it in a background thread of this process."""
         ...
 
-    def operation(self, id_or_prefix: str) -> Operation: ...
-
     def items(
         self,
         operation_id: str,
