@@ -1,0 +1,225 @@
+"""A whole application on a SQLite file with fake clouds and toy workflows; used by the tests of services, API, client and command line.
+
+The engine, the stores and the toolbox are the real ones. `gate` holds every item of an evacuation until it is opened; `failing` names servers
+whose items fail; a reason of "block" makes every plan critical.
+"""
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+from fastapi import FastAPI
+from typing_extensions import override
+
+from pumphouse.api.app import create_app
+from pumphouse.client.client import Client
+from pumphouse.client.connect import in_process
+from pumphouse.domain.environment import CloudAccess, Environment
+from pumphouse.domain.errors import CloudRefusedError, InvalidInputError
+from pumphouse.domain.finding import Finding, critical, warning
+from pumphouse.domain.operation import Item
+from pumphouse.domain.plan import Plan, PlannedItem
+from pumphouse.drivers.clock import SystemClock
+from pumphouse.drivers.database.stores import Stores
+from pumphouse.drivers.toolbox import DriverToolbox
+from pumphouse.engine.engine import Engine
+from pumphouse.engine.settings import EngineSettings
+from pumphouse.engine.step import ItemStep, NewItem, Step, StepContext
+from pumphouse.engine.workflow import PlanContext, Workflow
+from pumphouse.ports.access import CloudEntries
+from pumphouse.services.access import Actor, Authenticator, LocalOperator, Role
+from pumphouse.services.door import Services
+from pumphouse.services.environments import AddEnvironment, Environments
+from pumphouse.services.events import Events
+from pumphouse.services.health import Health
+from pumphouse.services.nodes import Nodes
+from pumphouse.services.operations import Operations
+from tests.fakes.cloud import FakeCloud
+from tests.fakes.deployer import FakeDeployer
+
+OPERATOR = LocalOperator(Actor("tester", Role.ADMIN))
+
+
+class FakeEntries(CloudEntries):
+    """Knows the entries `old`, `new` and `broken`."""
+
+    @override
+    def find(self, cloud: str, config_file: str | None) -> CloudAccess:
+        if cloud not in {"old", "new", "broken"}:
+            raise InvalidInputError("cloud", cloud, "no clouds.yaml has such an entry", hint="known: old, new")
+        return CloudAccess(cloud, config_file or "/etc/openstack/clouds.yaml")
+
+    @override
+    def seal(self, access: CloudAccess) -> CloudAccess:
+        return replace(access, config_file=None, sealed="sealed-secret")
+
+
+@dataclass
+class Controls:
+    """What a test decides about the toy workflows."""
+
+    gate: threading.Event = field(default_factory=threading.Event)
+    failing: set[str] = field(default_factory=set)
+    moved: list[str] = field(default_factory=list)
+
+
+class ToyStep(Step):
+    name: ClassVar[str] = "prepare"
+    title: ClassVar[str] = "Prepare the node"
+
+    @override
+    def do(self, ctx: StepContext) -> None:
+        ctx.emit("node.prepared", "the node is prepared", environment=ctx.operation.environment, notify=True)
+
+
+class ToyMoves(ItemStep):
+    name: ClassVar[str] = "move"
+    title: ClassVar[str] = "Move the servers"
+
+    def __init__(self, controls: Controls) -> None:
+        self._controls = controls
+
+    @override
+    def list_items(self, ctx: StepContext) -> Sequence[NewItem]:
+        return [NewItem(i.id, i.name, "server") for i in ctx.plan.items]
+
+    @override
+    def parallel(self, ctx: StepContext) -> int:
+        return 1
+
+    @override
+    def do_item(self, ctx: StepContext, item: Item) -> Mapping[str, Any]:
+        assert self._controls.gate.wait(20)
+        if item.name in self._controls.failing:
+            raise CloudRefusedError(f"{item.name} cannot be moved", hint="look at its fault")
+        self._controls.moved.append(item.name)
+        return {"host": "elsewhere"}
+
+
+class Toy(Workflow):
+    """A workflow of any kind whose parameters are not looked at closely."""
+
+    def __init__(self, kind: str, controls: Controls) -> None:
+        self.kind = kind  # type: ignore[misc]  # one class stands for several kinds here
+        self._controls = controls
+
+    @override
+    def normalise(self, params: Mapping[str, Any]) -> Mapping[str, Any]:
+        return {"parallel": 4, **params} if self.kind == "evacuate_node" else dict(params)
+
+    @override
+    def title(self, params: Mapping[str, Any]) -> str:
+        return f"{self.kind} {self.subject(params)}"
+
+    @override
+    def environment(self, params: Mapping[str, Any]) -> str:
+        return str(params["environment"])
+
+    @override
+    def subject(self, params: Mapping[str, Any]) -> str:
+        return f"{params['environment']}/{params.get('node', '')}"
+
+    @override
+    def locks(self, params: Mapping[str, Any]) -> Sequence[str]:
+        return [f"node:{self.subject(params)}"]
+
+    @override
+    def plan(self, ctx: PlanContext, params: Mapping[str, Any]) -> Plan:
+        findings: list[Finding] = [warning("local-disk", "node x", "local disks are copied", "be patient")]
+        if params.get("reason") == "block":
+            findings.append(critical("no-room", "server a", "it fits nowhere", "make room"))
+        servers = ctx.tools.cloud(params["environment"]).servers(node=params.get("node"))
+        return Plan(
+            kind=self.kind,
+            title=self.title(params),
+            summary="all will be well",
+            steps=self.planned_steps(params),
+            items=[PlannedItem(s.id, s.name, "server", "live", "node-2", 3.0) for s in servers],
+            findings=findings,
+            estimate_s=5.0,
+        )
+
+    @override
+    def steps(self, params: Mapping[str, Any]) -> Sequence[Step]:
+        return [ToyStep(), ToyMoves(self._controls)] if self.kind == "evacuate_node" else [ToyStep()]
+
+
+KINDS = ("maintain_node", "evacuate_node", "reassign_node", "delete_node", "check_health")
+
+
+class Bench:
+    """The application of one test; `cloud["old"]` has node-1 with three servers, and node-2."""
+
+    def __init__(self, directory: Path) -> None:
+        self.clock = SystemClock()
+        self.controls = Controls()
+        self.controls.gate.set()
+        self.clouds = {name: FakeCloud(name, self.clock) for name in ("old", "new", "broken")}
+        for node in ("node-1", "node-2"):
+            self.clouds["old"].add_node(node)
+        for server in ("a", "b", "c"):
+            self.clouds["old"].add_server(server, "node-1")
+        self.stores = Stores(f"sqlite:///{directory / 'bench.db'}", clock=self.clock)
+        self.tools = DriverToolbox(
+            self.stores,
+            open_cloud=self._open,
+            open_workbench=lambda environment: None,  # type: ignore[arg-type,return-value]  # no toy looks at it
+            load_deployer=lambda environment: FakeDeployer(self.clouds[environment.access.cloud]),
+        )
+        self.engine = Engine(
+            self.stores,
+            self.tools,
+            [Toy(kind, self.controls) for kind in KINDS],
+            self.clock,
+            EngineSettings(poll_s=0.02, back_off_first_s=0.01),
+        )
+        environments = Environments(
+            store=self.stores,
+            events=self.stores,
+            tools=self.tools,
+            entries=FakeEntries(),
+            operations=self.stores,
+            clock=self.clock,
+            deployers=lambda: ["command", "lab"],
+            changed=self.tools.forget,
+        )
+        self.services = Services(
+            environments=environments,
+            nodes=Nodes(environments=environments, store=self.stores, tools=self.tools),
+            operations=Operations(lambda: self.engine, store=self.stores, clock=self.clock),
+            events=Events(self.stores),
+            health=Health(store=self.stores, environments=environments),
+        )
+
+    def add(self, *names: str) -> None:
+        for name in names:
+            self.services.environments.add(AddEnvironment(name, name, deployer="lab"))
+
+    def app(self, authenticator: Authenticator = OPERATOR) -> FastAPI:
+        return create_app(self.services, authenticator, stream_poll_s=0.02)
+
+    def client(self) -> Client:
+        return in_process(self.app())
+
+    def close(self) -> None:
+        self.controls.gate.set()
+        self.engine.close(timeout_s=5)
+        self.tools.close()
+        self.stores.close()
+
+    def _open(self, environment: Environment) -> FakeCloud:
+        return self.clouds[environment.access.cloud]
+
+
+@contextmanager
+def bench_in(directory: Path) -> Iterator[Bench]:
+    """A bench with the environments `old` and `new`."""
+    bench = Bench(directory)
+    try:
+        bench.add("old", "new")
+        yield bench
+    finally:
+        bench.close()
