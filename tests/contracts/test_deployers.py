@@ -7,15 +7,15 @@ from typing_extensions import override
 
 from pumphouse.drivers.deployers.command.driver import CommandDeployer
 from tests.contracts.deployer import DeployerContract, Site
-from tests.fakes.deployer import FakeDeployer
+from tests.contracts.memory_deployer import MemoryDeployer
 from tests.unit.deployers.sites import environment, options, put_node
 
 
-class TestFakeDeployer(DeployerContract):
+class TestMemoryDeployer(DeployerContract):
     @pytest.fixture
     @override
     def site(self) -> Site:
-        deployer = FakeDeployer(nodes={"node-1"})
+        deployer = MemoryDeployer(nodes={"node-1"})
         return Site(deployer, "node-1", "node-9", lambda: deployer)
 
 

@@ -1,6 +1,6 @@
 """An operator's deployment script as the tests use it: keeps its nodes as files in $SITE_DIR. Run as a program, once per action."""
 
-# ruff: noqa: TID251 - it stands for a program that is not ours
+
 
 import json
 import os

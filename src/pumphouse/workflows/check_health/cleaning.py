@@ -24,7 +24,7 @@ ORDER: Final = (
     Kind.USER,
 )
 """What hangs on something goes before it."""
-ASK_AGAIN: Final = 5
+ASK_AGAIN: Final = 10
 """A thing that was asked to go is asked again after so many looks: some services take such a wish only once it is idle."""
 
 
@@ -75,7 +75,7 @@ def _clear_kind(
         return None if left else True
 
     try:
-        ctx.poll(probe, what=f"{kind} {prefix}* to be gone", deadline_s=GONE_S, interval_s=1.5)
+        ctx.poll(probe, what=f"{kind} {prefix}* to be gone", deadline_s=GONE_S, interval_s=0.6)
     except PermanentError as error:
         if refusals:
             raise PermanentError(f"{error.message} ({'; '.join(sorted(set(refusals.values())))})") from error
