@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from pumphouse.domain.operation import Item
 from pumphouse.domain.plan import Plan
@@ -23,7 +23,9 @@ from pumphouse.engine.settings import EngineSettings
 from pumphouse.engine.step import ItemStep, NewItem, Step, StepContext
 from pumphouse.engine.workflow import PlanContext, Workflow
 from pumphouse.ports.clock import Clock
-from pumphouse.ports.toolbox import Toolbox
+
+if TYPE_CHECKING:
+    from pumphouse.ports.toolbox import Toolbox
 
 SIZES = (100, 1_000, 10_000)
 PARALLEL = 8
@@ -52,7 +54,13 @@ class Nothing(ItemStep):
 
     def list_items(self, ctx: StepContext) -> Sequence[NewItem]:
         return [
-            NewItem(str(n), f"server-{n}", "server", {"method": "live", "target": f"node-{n % 20}"}, (f"target:{n % 20}",))
+            NewItem(
+                str(n),
+                f"server-{n}",
+                "server",
+                {"method": "live", "target": f"node-{n % 20}"},
+                (f"target:{n % 20}",),
+            )
             for n in range(self.count)
         ]
 
@@ -91,7 +99,7 @@ class DoNothing(Workflow):
 def measure(count: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as directory:
         stores = Stores(f"sqlite:///{Path(directory) / 'bench.db'}")
-        engine = Engine(stores, cast(Toolbox, None), [DoNothing()], WallClock(), EngineSettings())
+        engine = Engine(stores, cast("Toolbox", None), [DoNothing()], WallClock(), EngineSettings())
         params = {"count": count}
         operation = engine.submit("nothing", params, engine.plan("nothing", params))
         cpu, wall = time.process_time(), time.monotonic()
@@ -107,10 +115,14 @@ def measure(count: int) -> dict[str, float]:
 def main() -> None:
     print(f"{'items':>7} {'CPU s':>8} {'CPU ms/item':>12} {'wall s':>8} {'peak RSS MiB':>13}")
     for size in SIZES:
-        output = subprocess.run([sys.executable, __file__, str(size)], check=True, capture_output=True, text=True).stdout
+        output = subprocess.run(
+            [sys.executable, __file__, str(size)], check=True, capture_output=True, text=True
+        ).stdout
         row = json.loads(output)
         per_item = 1000 * row["cpu_s"] / row["items"]
-        print(f"{size:>7} {row['cpu_s']:>8.2f} {per_item:>12.2f} {row['wall_s']:>8.2f} {row['rss_mib']:>13.1f}")
+        print(
+            f"{size:>7} {row['cpu_s']:>8.2f} {per_item:>12.2f} {row['wall_s']:>8.2f} {row['rss_mib']:>13.1f}"
+        )
 
 
 if __name__ == "__main__":

@@ -3,7 +3,9 @@
 import itertools
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -11,6 +13,7 @@ from pumphouse.drivers.database.stores import Stores
 from tests.database.servers import MariaDb, Postgres, ServerMissingError
 
 NUMBERS = itertools.count(1)
+Server = TypeVar("Server", Postgres, MariaDb)
 KINDS = ("sqlite", "postgres", "mariadb")
 
 
@@ -51,15 +54,13 @@ def stores(url: str) -> Iterator[Stores]:
     stores.close()
 
 
-class _started:
-    def __init__(self, server: Postgres | MariaDb) -> None:
-        self._server = server
-
-    def __enter__(self) -> Postgres | MariaDb:
-        try:
-            return self._server.__enter__()
-        except ServerMissingError as error:
-            pytest.fail(str(error), pytrace=False)
-
-    def __exit__(self, *details: object) -> None:
-        self._server.__exit__(None, None, None)
+@contextmanager
+def _started(server: Server) -> Iterator[Server]:
+    try:
+        server.__enter__()
+    except ServerMissingError as error:
+        pytest.fail(str(error), pytrace=False)
+    try:
+        yield server
+    finally:
+        server.__exit__(None, None, None)

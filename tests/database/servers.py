@@ -31,13 +31,25 @@ class Postgres:
             shutil.chown(self._directory, self._user)
         data = self._directory / "data"
         self._run([initdb, "-D", str(data), "-U", "postgres", "--auth=trust", "--no-sync", "-E", "UTF8"])
-        command = [postgres, "-D", str(data), "-k", str(self._directory), "-c", "listen_addresses=", "-c", "fsync=off"]
+        command = [
+            postgres,
+            "-D",
+            str(data),
+            "-k",
+            str(self._directory),
+            "-c",
+            "listen_addresses=",
+            "-c",
+            "fsync=off",
+        ]
         self._log = (self._directory / "log").open("wb")
         self._process = subprocess.Popen(self._as_user(command), stdout=self._log, stderr=self._log, cwd="/")
         _await(lambda: _answers(self.url("postgres")), self._process, self._directory / "log")
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         _stop(self._process)
         self._log.close()
         shutil.rmtree(self._directory, ignore_errors=True)
@@ -72,15 +84,25 @@ class MariaDb:
         data = self._directory / "data"
         user = ["--user=root"] if os.geteuid() == 0 else []
         options = ["--no-defaults", f"--datadir={data}", *user]
-        subprocess.run([install, *options, "--auth-root-authentication-method=normal"], check=True, capture_output=True)
+        subprocess.run(
+            [install, *options, "--auth-root-authentication-method=normal"], check=True, capture_output=True
+        )
         self._log = (self._directory / "log").open("wb")
-        command = [mariadbd, *options, f"--socket={self._socket}", "--skip-networking", "--innodb-flush-log-at-trx-commit=0"]
+        command = [
+            mariadbd,
+            *options,
+            f"--socket={self._socket}",
+            "--skip-networking",
+            "--innodb-flush-log-at-trx-commit=0",
+        ]
         command += [f"--pid-file={self._directory / 'pid'}", "--innodb-buffer-pool-size=64M"]
         self._process = subprocess.Popen(command, stdout=self._log, stderr=self._log)
         _await(lambda: _answers(self.url("mysql")), self._process, self._directory / "log")
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         _stop(self._process)
         self._log.close()
         shutil.rmtree(self._directory, ignore_errors=True)
@@ -103,7 +125,9 @@ class MariaDb:
 
 def _program(name: str) -> str:
     folders = [*Path("/usr/lib/postgresql").glob("*/bin"), Path("/usr/sbin"), Path("/usr/local/bin")]
-    path = os.pathsep.join([*(str(folder) for folder in sorted(folders, reverse=True)), os.environ.get("PATH", "")])
+    path = os.pathsep.join(
+        [*(str(folder) for folder in sorted(folders, reverse=True)), os.environ.get("PATH", "")]
+    )
     found = shutil.which(name, path=path)
     if found is None:
         raise ServerMissingError(
@@ -125,7 +149,7 @@ def _await(ready: Callable[[], bool], process: "subprocess.Popen[bytes]", log: P
     while not ready():
         if process.poll() is not None or time.monotonic() > until:
             raise AssertionError(f"the database server did not start:\n{log.read_text()[-2000:]}")
-        time.sleep(0.1)  # noqa: TID251  # a real server starts in real time
+        time.sleep(0.1)  # a real server starts in real time
 
 
 def _answers(url: str) -> bool:

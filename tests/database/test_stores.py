@@ -1,5 +1,6 @@
 """The contract of ports/store.py on each kind of database."""
 
+import contextlib
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
@@ -32,12 +33,32 @@ PLAN = Plan(
 
 
 def environment(name: str) -> Environment:
-    return Environment(f"id-{name}", name, CloudAccess("old", "/etc/clouds.yaml"), "lab", {"k": [1]}, AT, facts={"x": {"y": None}})
+    return Environment(
+        f"id-{name}",
+        name,
+        CloudAccess("old", "/etc/clouds.yaml"),
+        "lab",
+        {"k": [1]},
+        AT,
+        facts={"x": {"y": None}},
+    )
 
 
 def operation(id: str = "op-00000001", **values: object) -> Operation:
     steps = (StepRecord("one", "One", 0), StepRecord("two", "Two", 1, irreversible=True))
-    base = Operation(id, "mark", "mark it", S.ACCEPTED, {"n": 1}, PLAN, AT, environment="old", subject="old/n", actor="me", steps=steps)
+    base = Operation(
+        id,
+        "mark",
+        "mark it",
+        S.ACCEPTED,
+        {"n": 1},
+        PLAN,
+        AT,
+        environment="old",
+        subject="old/n",
+        actor="me",
+        steps=steps,
+    )
     return replace(base, **values)  # type: ignore[arg-type]
 
 
@@ -54,7 +75,10 @@ def running(stores: Stores, id: str = "op-00000001", locks: Sequence[str] = ()) 
 
 
 def item(key: str, step: str = "one", **values: object) -> Item:
-    return replace(Item(f"item-{step}-{key}", step, key, f"name {key}", "server", data={"k": key}, groups=("g",)), **values)  # type: ignore[arg-type]
+    return replace(
+        Item(f"item-{step}-{key}", step, key, f"name {key}", "server", data={"k": key}, groups=("g",)),
+        **values,
+    )  # type: ignore[arg-type]
 
 
 class TestEnvironments:
@@ -100,7 +124,9 @@ class TestEnvironments:
 
 class TestEvents:
     def test_numbers_ascend_and_filters_work(self, stores: Stores) -> None:
-        stores.append([NewEvent("a.b", "1", operation_id="x"), NewEvent("a.b", "2", notify=True, data={"k": 1})])
+        stores.append(
+            [NewEvent("a.b", "1", operation_id="x"), NewEvent("a.b", "2", notify=True, data={"k": 1})]
+        )
         stores.append([NewEvent("a.b", "3", severity=Severity.CRITICAL)])
         assert [e.seq for e in stores.events()] == [1, 2, 3]
         assert [e.message for e in stores.events(after=1, limit=1)] == ["2"]
@@ -129,7 +155,13 @@ class TestEvents:
         assert seen == list(range(1, 2 * writers * each + 1))
 
     def test_the_outbox_holds_what_is_to_be_told(self, stores: Stores) -> None:
-        stores.append([NewEvent("a.b", "quiet"), NewEvent("a.b", "loud", notify=True), NewEvent("a.b", "louder", notify=True)])
+        stores.append(
+            [
+                NewEvent("a.b", "quiet"),
+                NewEvent("a.b", "loud", notify=True),
+                NewEvent("a.b", "louder", notify=True),
+            ]
+        )
         later = datetime.now(UTC) + timedelta(seconds=5)
         assert [e.message for e in stores.undelivered(due=later)] == ["loud", "louder"]
         stores.delivered(2, at=later)
@@ -186,7 +218,9 @@ class TestOperations:
         assert again.id == first.id
         with pytest.raises(ConflictError, match="'k'"):
             stores.add_operation(
-                NewOperation(operation("op-00000003"), "op-00000003", idempotency_key="k", fingerprint="other")
+                NewOperation(
+                    operation("op-00000003"), "op-00000003", idempotency_key="k", fingerprint="other"
+                )
             )
 
     def test_children_are_found_by_name_newest_first(self, stores: Stores) -> None:
@@ -232,10 +266,8 @@ class TestLocks:
         got: list[str] = []
 
         def want(number: int) -> None:
-            try:
+            with contextlib.suppress(LockedError):
                 got.append(add(stores, f"op-{number:08}", ["node:b", "node:a"]).id)
-            except LockedError:
-                pass
 
         threads = [threading.Thread(target=want, args=(n,)) for n in range(8)]
         for thread in threads:
@@ -268,7 +300,9 @@ class TestChanges:
 
     def test_nothing_is_written_when_one_part_is_refused(self, stores: Stores) -> None:
         token = running(stores)
-        change = Change(status=S.ACCEPTED, memory={"k": 1}, new_items=[item("a")], events=[NewEvent("x.y", "z")])
+        change = Change(
+            status=S.ACCEPTED, memory={"k": 1}, new_items=[item("a")], events=[NewEvent("x.y", "z")]
+        )
         with pytest.raises(ConflictError, match="running and cannot become accepted"):
             stores.apply("op-00000001", change, token=token, now=AT)
         assert stores.items("op-00000001") == []
@@ -280,23 +314,42 @@ class TestChanges:
         news = [item(str(n)) for n in range(7)] + [item("x", step="two")]
         stores.apply("op-00000001", Change(new_items=news), token=token, now=AT)
         stores.apply("op-00000001", Change(new_items=[item("3"), item("later")]), token=token, now=AT)
-        failed = item("3", status=ItemStatus.FAILED, attempts=2, error="no", result={"to": "n2"}, started_at=AT, ended_at=AT)
+        failed = item(
+            "3",
+            status=ItemStatus.FAILED,
+            attempts=2,
+            error="no",
+            result={"to": "n2"},
+            started_at=AT,
+            ended_at=AT,
+        )
         stores.apply("op-00000001", Change(items=[failed]), token=token, now=AT)
         page = stores.items("op-00000001", limit=4)
         assert [i.key for i in page] == ["0", "1", "2", "3"]
         assert page[3] == failed
-        assert [i.key for i in stores.items("op-00000001", after=page[-1].id)] == ["4", "5", "6", "later", "x"]
+        assert [i.key for i in stores.items("op-00000001", after=page[-1].id)] == [
+            "4",
+            "5",
+            "6",
+            "later",
+            "x",
+        ]
         assert [i.key for i in stores.items("op-00000001", statuses=[ItemStatus.FAILED])] == ["3"]
         assert stores.errors_among("op-00000001", "one") == 1
         assert stores.recent_ends("op-00000001") == [(AT, AT)]
         reset = Change(reset_steps=["one"], reset_items=(ItemStatus.FAILED, ItemStatus.SKIPPED))
         stores.apply("op-00000001", reset, token=token, now=AT)
-        assert stores.operation("op-00000001").steps[0].counts == {ItemStatus.PENDING: 7, ItemStatus.SKIPPED: 1}
+        assert stores.operation("op-00000001").steps[0].counts == {
+            ItemStatus.PENDING: 7,
+            ItemStatus.SKIPPED: 1,
+        }
         assert stores.errors_among("op-00000001", "one") == 1
 
     def test_ten_thousand_items_in_one_change(self, stores: Stores) -> None:
         token = running(stores)
-        stores.apply("op-00000001", Change(new_items=[item(str(n)) for n in range(10_000)]), token=token, now=AT)
+        stores.apply(
+            "op-00000001", Change(new_items=[item(str(n)) for n in range(10_000)]), token=token, now=AT
+        )
         assert stores.operation("op-00000001").steps[0].counts == {ItemStatus.PENDING: 10_000}
 
     def test_expected_states_are_held(self, stores: Stores) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from pumphouse.domain.errors import StaleOwnerError, StoreFaultError
 from pumphouse.domain.events import NewEvent
 from pumphouse.domain.finding import Severity
-from pumphouse.domain.operation import Operation, OperationStatus
+from pumphouse.domain.operation import ACTIVE, Operation, OperationStatus
 from pumphouse.engine.kit import Kit
 from pumphouse.engine.ownership import Signals
 from pumphouse.ports.store import Change
@@ -38,6 +38,8 @@ class Ledger:
         except StaleOwnerError:
             self._signals.lose()
             raise
+        if change.status is not None and change.status not in ACTIVE:
+            self._signals.end()
 
     def event(
         self, type: str, message: str, *, step: str | None = None, subject: str = "", severity: Severity = Severity.INFO,

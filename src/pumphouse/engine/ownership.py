@@ -30,12 +30,13 @@ class Signals:
         self._shutdown = shutdown
         self._parent = parent
         self._lost = False
+        self._ended = False
         self._request: OperationStatus | None = None
 
     @property
     def lost(self) -> bool:
         """Another process owns the operation: write nothing more."""
-        return self._lost or (self._parent is not None and self._parent.lost)
+        return (self._lost and not self._ended) or (self._parent is not None and self._parent.lost)
 
     @property
     def leaving(self) -> bool:
@@ -54,6 +55,10 @@ class Signals:
     def lose(self) -> None:
         """The operation is ours no longer."""
         self._lost = True
+
+    def end(self) -> None:
+        """We have written its end, and with it that nobody owns it; that is no loss."""
+        self._ended = True
 
     def ask(self, request: OperationStatus) -> None:
         """An operator wants it paused or cancelled."""
