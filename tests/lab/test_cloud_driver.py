@@ -182,18 +182,14 @@ def test_an_unreachable_cloud_is_a_fault(lab: Any) -> None:
     cloud.close()
 
 
-def test_a_revoked_token_is_renewed_unseen(either: OpenStackCloud) -> None:
+@pytest.mark.parametrize("service", ["identity", "compute", "placement", "network", "image", "block-storage"])
+def test_a_token_that_is_refused_is_renewed_unseen(either: OpenStackCloud, service: str) -> None:
+    # a revoked one will not do: the services remember it for some minutes
     http = either._http
-    http.get("identity", "/projects")
-    token = http._plugin().get_token(http._session())
-    http._session().delete(
-        f"{http.endpoint('identity').url}/auth/tokens",
-        headers={"X-Auth-Token": token, "X-Subject-Token": token},
-        authenticated=False,
-    )
-    # the other services may remember a revoked token for some minutes; Keystone knows at once
-    assert http.get("identity", "/projects")["projects"]
-    assert http._plugin().get_token(http._session()) != token
+    http.catalog()
+    http._plugin().auth_ref._auth_token = "gAAAA-not-a-token"
+    assert service in {check.service for check in either.check() if check.ok}
+    assert http._plugin().get_token(http._session()) != "gAAAA-not-a-token"
 
 
 def test_a_token_that_nova_refuses_is_renewed_also_for_a_write(cloud: OpenStackCloud) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from pumphouse.domain.environment import AccessCheck, ServiceState
-from pumphouse.domain.errors import NotFoundError, PumphouseError
+from pumphouse.domain.errors import CloudRefusedError, NotFoundError, PumphouseError
 from pumphouse.drivers.openstack import endpoints
 from pumphouse.drivers.openstack.networks import Networks
 from pumphouse.drivers.openstack.nodes import Nodes
@@ -218,7 +218,7 @@ class Discovery:
                     path.format(project=self._http.project_id()),
                     microversion="2.57" if service == "compute" else "",
                 )
-            except NotFoundError:
+            except (NotFoundError, CloudRefusedError):
                 continue
             limits = next(iter(body.values()))
             found[service] = {name: value for name, value in limits.items() if isinstance(value, int)}

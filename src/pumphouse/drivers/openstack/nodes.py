@@ -5,6 +5,7 @@ short server pages; complete inventories (`summary=False`) cost one request per 
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from typing import Any, Final, cast
@@ -33,24 +34,21 @@ class Nodes:
 
     def all(self, *, summary: bool) -> list[Node]:
         """All nodes, by name. With `summary` an inventory has only its whole capacity and its use: `total` is what may be allocated in all."""
-        futures = [
-            self._http.submit(call)
-            for call in (
+        # the long list is led from a thread of its own; all requests are sent from the pool
+        with ThreadPoolExecutor(1) as leader:
+            counting = leader.submit(self._servers.counts)
+            calls: Sequence[Callable[[], Any]] = [
                 self.services,
                 self.hypervisors,
                 self.aggregates,
                 self._placement.provider_ids,
                 self._placement.summaries,
-            )
-        ]
-        # the long list is led from this thread, beside the four short ones
-        counts = self._servers.counts()
-        services, hypervisors, aggregates, known, summaries = (
-            cast("Any", future.result()) for future in futures
-        )
-        by_host = _by_host(hypervisors)
-        wanted = {str(row["id"]) for row in by_host.values()} & known
-        providers = self._providers(wanted, summaries, summary=summary)
+            ]
+            services, hypervisors, aggregates, known, summaries = self._http.gather(calls)
+            by_host = _by_host(hypervisors)
+            wanted = {str(row["id"]) for row in by_host.values()} & known
+            providers = self._providers(wanted, summaries, summary=summary)
+            counts = counting.result()
         joined = _aggregates_of(aggregates)
         nodes = [
             _node(self._http.environment, service, by_host.get(service.host), providers, joined, counts)
@@ -120,19 +118,17 @@ class Nodes:
         found = {uuid: summaries[uuid] for uuid in wanted if uuid in summaries}
         # full nodes are not among the candidates
         full = sorted(wanted - found.keys())
-        found |= zip(
-            full, self._http.gather([partial(self._placement.provider, uuid) for uuid in full]), strict=True
-        )
-        if summary:
-            return found
-        rest = sorted(found.keys() - set(full))
-        return found | dict(
+        asked = dict(
             zip(
-                rest,
-                self._http.gather([partial(self._complete, uuid, found[uuid]) for uuid in rest]),
+                full,
+                self._http.gather([partial(self._placement.provider, uuid) for uuid in full]),
                 strict=True,
             )
         )
+        if summary:
+            return found | {uuid: provider.summary() for uuid, provider in asked.items()}
+        complete = self._http.gather([partial(self._complete, uuid, short) for uuid, short in found.items()])
+        return asked | dict(zip(found, complete, strict=True))
 
     def _complete(self, uuid: str, summary: Provider) -> Provider:
         used = {name: held.used for name, held in summary.inventory.items()}

@@ -27,6 +27,11 @@ class Provider:
     inventory: Mapping[str, Inventory]
     traits: frozenset[str]
 
+    def summary(self) -> "Provider":
+        """The same with inventories that only tell capacity and use, as `Placement.summaries` gives them."""
+        short = {name: _short(held.capacity, held.used) for name, held in self.inventory.items()}
+        return Provider(short, self.traits)
+
 
 class Placement:
     """Placement of one cloud."""
@@ -115,13 +120,12 @@ class Placement:
 
 
 def _summary(row: Mapping[str, Any]) -> Provider:
-    inventory = {
-        name: Inventory(
-            total=held["capacity"], reserved=0, ratio=1.0, used=held["used"], max_unit=held["capacity"]
-        )
-        for name, held in row["resources"].items()
-    }
+    inventory = {name: _short(held["capacity"], held["used"]) for name, held in row["resources"].items()}
     return Provider(inventory, frozenset(row.get("traits") or ()))
+
+
+def _short(capacity: int, used: int) -> Inventory:
+    return Inventory(total=capacity, reserved=0, ratio=1.0, used=used, max_unit=capacity)
 
 
 def _inventories(found: Mapping[str, Any], used: Mapping[str, int]) -> dict[str, Inventory]:

@@ -54,6 +54,7 @@ class Transport:
         self._lock = threading.Lock()
         self._auth: BaseAuthPlugin | None = None
         self._endpoints: dict[str, endpoints.Endpoint] = {}
+        self._doors: dict[str, threading.Lock] = {}
         self._spread = itertools.count()
         self._pool = ThreadPoolExecutor(
             settings.concurrency, thread_name_prefix=f"cloud-{environment}", initializer=self._mark_worker
@@ -142,10 +143,14 @@ class Transport:
             CloudRefusedError: the catalog has no such service for our region and interface.
         """
         known = self._endpoints.get(service)
-        if known is None:
-            known = self._patiently(lambda: self._discover(service))
-            self._endpoints[service] = known
-        return known
+        if known is not None:
+            return known
+        with self._lock:
+            door = self._doors.setdefault(service, threading.Lock())
+        with door:  # one thread asks, the others wait for its answer
+            if service not in self._endpoints:
+                self._endpoints[service] = self._patiently(lambda: self._discover(service))
+            return self._endpoints[service]
 
     def catalog(self) -> list[dict[str, Any]]:
         """The service catalog of our token, as Keystone wrote it."""

@@ -1,0 +1,1 @@
+"""A simulated OpenStack cloud over HTTP, standard library only: big, slow or broken as a test wants it."""
