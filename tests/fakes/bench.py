@@ -49,7 +49,9 @@ class FakeEntries(CloudEntries):
     @override
     def find(self, cloud: str, config_file: str | None) -> CloudAccess:
         if cloud not in {"old", "new", "broken"}:
-            raise InvalidInputError("cloud", cloud, "no clouds.yaml has such an entry", hint="known: old, new")
+            raise InvalidInputError(
+                "cloud", cloud, "no clouds.yaml has such an entry", hint="known: old, new"
+            )
         return CloudAccess(cloud, config_file or "/etc/openstack/clouds.yaml")
 
     @override

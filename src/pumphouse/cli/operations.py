@@ -110,9 +110,10 @@ def _act(
     wanted: OperationStatus = OperationStatus.DONE,
     ours: bool = True,
 ) -> None:
+    begun = session.clock.now()
     with interrupts_held() as held:
         accepted = session.client.act(operation, action)
-    ended = watch(session, accepted.id, ours=ours, interrupted=held.seen)
+    ended = watch(session, accepted.id, ours=ours, interrupted=held.seen, since=begun)
     finish(session, ended, output, wanted=wanted)
 
 

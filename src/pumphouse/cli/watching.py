@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -17,9 +18,11 @@ from pumphouse.cli.session import Session
 from pumphouse.domain.operation import FINISHED, OperationStatus
 
 if TYPE_CHECKING:
+    from pumphouse.wire.event import EventView
     from pumphouse.wire.operation import OperationView
 
 POLL_S = 0.4
+EVENTS_AT_ONCE = 500
 ABANDONED_S = 20.0
 """For so long an operation may have no owner before we believe that nobody will come (the server restarts, another takes over)."""
 STOPPED = FINISHED | {OperationStatus.PAUSED}
@@ -51,11 +54,18 @@ def interrupts_held() -> Iterator[Interrupts]:
         signal.signal(signal.SIGINT, before)
 
 
-def watch(session: Session, operation_id: str, *, ours: bool, interrupted: bool = False) -> "OperationView":
-    """Show an operation until it has stopped. `ours` says that this command has set it going, so that Ctrl-C is about the operation and
+def watch(
+    session: Session,
+    operation_id: str,
+    *,
+    ours: bool,
+    interrupted: bool = False,
+    since: datetime | None = None,
+) -> "OperationView":
+    """Show an operation until it has stopped; what happened before `since` is not told again. `ours` says that this command has set it going, so that Ctrl-C is about the operation and
     not only about the watching; `interrupted` that Ctrl-C was pressed already.
     """
-    watcher = _Watcher(session, operation_id, ours=ours)
+    watcher = _Watcher(session, operation_id, ours=ours, since=since)
     with display_for(console(err=True)) as display:
         if interrupted:
             watcher.on_interrupt(display)
@@ -67,10 +77,11 @@ def watch(session: Session, operation_id: str, *, ours: bool, interrupted: bool 
 
 
 class _Watcher:
-    def __init__(self, session: Session, operation_id: str, *, ours: bool) -> None:
+    def __init__(self, session: Session, operation_id: str, *, ours: bool, since: datetime | None) -> None:
         self._session = session
         self._id = operation_id
         self._ours = ours
+        self._since = since
         self._after = 0
         self._stopping: str | None = None
 
@@ -78,9 +89,7 @@ class _Watcher:
         alone_since: float | None = None
         while True:
             operation = self._session.client.operation(self._id, plan=False)
-            events = self._session.client.operation_events(self._id, after=self._after)
-            self._after = events[-1].id if events else self._after
-            display.update(operation, events)
+            display.update(operation, self._news())
             if operation.status in STOPPED:
                 self._say_how_to_go_on(operation)
                 return operation
@@ -90,6 +99,16 @@ class _Watcher:
                 display.note(f"nobody works on it; go on with: pumphouse operation resume {operation.id[:8]}")
                 return operation
             self._session.clock.sleep(POLL_S)
+
+    def _news(self) -> "list[EventView]":
+        """What has happened since the last look."""
+        news: list[EventView] = []
+        while True:
+            events = self._session.client.operation_events(self._id, after=self._after, limit=EVENTS_AT_ONCE)
+            self._after = events[-1].id if events else self._after
+            news += [e for e in events if self._since is None or e.at >= self._since]
+            if len(events) < EVENTS_AT_ONCE:
+                return news
 
     def on_interrupt(self, display: Display) -> None:
         """Ask, or do what is safest when there is nobody to ask."""
