@@ -1,0 +1,285 @@
+"""Moves one server off a node and proves it; the item steps of the evacuation use it, forwards and for undo.
+
+It is a loop of "look, then do the one thing that this state asks for", so that it can begin anywhere: after a crash, after a lost answer,
+or when somebody else has moved the server meanwhile.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from pumphouse.domain.errors import (
+    CloudRefusedError,
+    CredentialsError,
+    DeadlineError,
+    NotFoundError,
+    PermanentError,
+)
+from pumphouse.domain.finding import Severity
+from pumphouse.domain.server import Migration, Server
+from pumphouse.engine.step import Skipped, StepContext
+from pumphouse.ports.cloud import Cloud
+from pumphouse.workflows.evacuate_node.arrival import restore_state, wait_until_arrived
+from pumphouse.workflows.evacuate_node.outlook import find_server, next_best
+from pumphouse.workflows.evacuate_node.timing import deadline_s
+from pumphouse.workflows.evacuate_node.verdict import CANNOT, COLD, LEAVE, LIVE, PASSING, judge
+
+ABORT_S = 120.0
+"""How long an aborted migration may take to let go."""
+CONFIRM_S = 300.0
+"""How long the source may take to clean up after a confirmed cold migration."""
+
+
+@dataclass(slots=True)
+class Journey:
+    """One server's way from `origin` to another node.
+
+    `home` is the only target of a way back; otherwise the planned target, the next best, and the scheduler's choice are tried in turn.
+    `log` is what is known of it, from a run before a crash too; `save` makes it durable before each act. `provider` is the resource
+    provider of `origin`, whose allocations must be gone in the end.
+    """
+
+    ctx: StepContext
+    cloud: Cloud
+    server_id: str
+    name: str
+    origin: str
+    stopped: str
+    suspended: str
+    parallel: int
+    patience: float
+    planned: str = ""
+    home: str = ""
+    provider: str = ""
+    save: Callable[[Mapping[str, Any]], None] = lambda _values: None
+    log: dict[str, Any] = field(default_factory=dict)
+
+    def run(self) -> Mapping[str, Any] | Skipped:
+        """Move it and confirm the move at Nova, Placement and Neutron.
+
+        Raises:
+            PermanentError: no target took it, or it did not arrive whole; says what was tried.
+        """
+        failures: list[str] = []
+        targets = self._targets()
+        # asked for before a crash: it is looked at like a new one, and its target may be tried again
+        self.log.pop("trying", None)
+        while True:
+            server = self.settled()
+            if server is None:
+                return Skipped("it was deleted meanwhile")
+            if server.status == "VERIFY_RESIZE" and self._is_our_cold_move(server):
+                self._confirm(server)
+            elif server.host != self.origin:
+                return self._arrived(server)
+            elif skipped := self._depart(server, targets, failures):
+                return skipped
+
+    def _depart(self, server: Server, targets: Iterator[str], failures: list[str]) -> Skipped | None:
+        """At the origin and idle: judge the last attempt, if there was one, and make the next."""
+        if tried := self.log.get("trying"):
+            failures.append(f"{tried}: {self._what_went_wrong(server)}")
+            self._note(trying=None, tried=[*self.log.get("tried", []), tried])
+            self._tell_retry(failures[-1])
+        if (
+            server.status == "SUSPENDED"
+            and self.suspended == "resume"
+            and self._before(server) == "SUSPENDED"
+        ):
+            self._wake(server)
+            return None
+        verdict = judge(server, stopped=self.stopped, suspended=self.suspended)
+        if verdict.method == LEAVE:
+            return Skipped(verdict.reason)
+        if verdict.method == CANNOT:
+            raise PermanentError(
+                f"server {self.name} cannot be moved: {verdict.reason}", hint=verdict.findings[-1].suggestion
+            )
+        self._before(server)
+        target = next(targets, None)
+        if target is None:
+            self._give_up(server, failures)
+        else:
+            self._ask(server, verdict.method, target)
+        return None
+
+    def _before(self, server: Server) -> str:
+        """The state that it must be in afterwards, recorded before anything is done to it."""
+        before = str(self.log.get("before", ""))
+        woken = before == "SUSPENDED" and server.status == "ACTIVE"
+        if before != server.status and not woken:
+            ports = self.cloud.ports(server.id)
+            before = server.status
+            self._note(
+                before=before,
+                bound_ports=[p.id for p in ports if p.host],
+                active_ports=[p.id for p in ports if p.status == "ACTIVE"],
+            )
+        return before
+
+    def _ask(self, server: Server, method: str, target: str) -> None:
+        self._note(trying=target or "the scheduler's choice", method=method)
+        try:
+            if method == LIVE:
+                self.cloud.live_migrate(server.id, target or None)
+            else:
+                self.cloud.cold_migrate(server.id, target or None)
+        except (CredentialsError, NotFoundError):
+            raise
+        except CloudRefusedError as error:
+            # counts as an attempt; found at the origin by the next look
+            self.log["refused"] = error.message
+
+    def _wake(self, server: Server) -> None:
+        """A suspended server is moved running, and suspended again afterwards."""
+        self.cloud.resume(server.id)
+        self.ctx.poll(
+            lambda: (self._look() or server).status == "ACTIVE" or None,
+            what=f"{self.name} to be resumed",
+            deadline_s=self._allowance(server),
+        )
+
+    def settled(self) -> Server | None:
+        """The server when no task is going on any more; one that is stuck in a live migration is aborted."""
+        first = self._look()
+        if first is None or _idle(first):
+            return first
+        try:
+            return self._wait_idle(first, self._allowance(first))
+        except DeadlineError:
+            stuck = self._running_live_migration() if "before" in self.log else None
+            if stuck is None:
+                raise  # not started by us: not ours to abort
+        self.ctx.progress(f"{self.name}: its migration is stuck and is aborted")
+        self._note(aborted=[*self.log.get("aborted", []), stuck.id])
+        self.cloud.abort_live_migration(self.server_id, stuck.id)
+        return self._wait_idle(first, ABORT_S)
+
+    def _wait_idle(self, server: Server, allowance: float) -> Server | None:
+        gone = False
+
+        def probe() -> Server | None:
+            nonlocal gone
+            found = self._look()
+            gone = found is None
+            return server if found is None else found if _idle(found) else None
+
+        found = self.ctx.poll(
+            probe,
+            what=f"{self.name} to end {server.task_state or server.status}",
+            deadline_s=allowance,
+            interval_s=min(5.0, max(1.0, allowance / 600)),
+        )
+        return None if gone else found
+
+    def _confirm(self, server: Server) -> None:
+        """End our cold migration; asked again only while Nova says that it waits for it."""
+
+        def probe() -> bool | None:
+            found = self._look()
+            if found is None or found.status != "VERIFY_RESIZE":
+                return True
+            newest = self._newest()
+            if newest is not None and newest.status == "finished":
+                with suppress(CloudRefusedError):  # it has been confirmed since we looked
+                    self.cloud.confirm_migration(self.server_id)
+            return None
+
+        self.ctx.poll(probe, what=f"{self.name} to be confirmed on {server.host}", deadline_s=CONFIRM_S)
+
+    def _is_our_cold_move(self, server: Server) -> bool:
+        """A resize by the owner must be confirmed by the owner; a cold migration of ours was noted before it was asked for."""
+        newest = self._newest()
+        return bool(
+            self.log.get("method") == COLD
+            and newest is not None
+            and newest.kind == "migration"
+            and newest.source == self.origin
+            and server.host != self.origin
+        )
+
+    def _arrived(self, server: Server) -> Mapping[str, Any] | Skipped:
+        before = self.log.get("before")
+        if before is None:
+            return Skipped(
+                f"it has left {self.origin} by itself and is {f'on {server.host}' if server.host else 'on no node'}"
+            )
+        wait_until_arrived(self.ctx, self.cloud, server, provider=self.provider, log=self.log)
+        self.ctx.emit(
+            "server.moved",
+            f"{self.name} moved from {self.origin} to {server.host} and is {before} as before",
+            subject=f"server {self.server_id}",
+            environment=self.cloud.environment,
+            source=self.origin,
+            target=server.host,
+            method=self.log.get("method", LIVE),
+        )
+        return {**self.log, "trying": None, "source": self.origin, "host": server.host}
+
+    def _give_up(self, server: Server, failures: Sequence[str]) -> None:
+        restore_state(self.ctx, self.cloud, server, str(self.log.get("before", server.status)))
+        # the next attempt, asked for by an operator, begins with all targets again
+        self._note(tried=[])
+        raise PermanentError(
+            f"server {self.name} is still on {self.origin}; tried {'; '.join(failures) or 'nothing'}",
+            hint=f"see `openstack server migration list --server {self.server_id}`, remove the cause, then retry the operation",
+        )
+
+    def _targets(self) -> Iterator[str]:
+        if self.home:
+            yield self.home
+            return
+        tried = set(self.log.get("tried", []))
+        if self.planned and self.planned not in tried:
+            yield self.planned
+        server = self._look()
+        if server is not None:
+            tried |= {self.planned, *self.log.get("tried", [])}
+            best = next_best(self.cloud, server, {self.origin, *tried})
+            if best:
+                yield best
+        yield ""
+
+    def _what_went_wrong(self, server: Server) -> str:
+        if refused := self.log.pop("refused", ""):
+            return str(refused)
+        newest = self._newest()
+        if newest is None:
+            return server.fault or "Nova recorded no migration"
+        if newest.id in self.log.get("aborted", []):
+            return "it was stuck and was aborted"
+        if newest.status == "completed":
+            return "the migration 'completed', but the server is where it was"
+        return f"its migration is in {newest.status}" + (f" ({server.fault})" if server.fault else "")
+
+    def _tell_retry(self, failure: str) -> None:
+        self.ctx.emit(
+            "server.move_failed",
+            f"{self.name} did not leave {self.origin}: {failure}",
+            subject=f"server {self.server_id}",
+            environment=self.cloud.environment,
+            severity=Severity.WARNING,
+        )
+
+    def _note(self, **values: Any) -> None:
+        self.log.update(values)
+        self.save(values)
+
+    def _look(self) -> Server | None:
+        return find_server(self.cloud, self.server_id)
+
+    def _newest(self) -> Migration | None:
+        return next(iter(self.cloud.migrations(server_id=self.server_id)), None)
+
+    def _running_live_migration(self) -> Migration | None:
+        migrations = self.cloud.migrations(server_id=self.server_id)
+        return next((m for m in migrations if m.running and m.kind == "live-migration"), None)
+
+    def _allowance(self, server: Server) -> float:
+        method = COLD if self.log.get("method") == COLD else LIVE
+        return deadline_s(server, method, self.parallel) * self.patience
+
+
+def _idle(server: Server) -> bool:
+    return not server.task_state and server.status not in PASSING

@@ -1,0 +1,217 @@
+"""Evacuations on a fake cloud with the real engine: the good way, each fault, and the way back."""
+
+import threading
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from pumphouse.domain.errors import CloudFaultError, CloudRefusedError
+from pumphouse.domain.operation import OperationStatus
+from tests.unit.workflows.rig import Rig
+
+
+def fill(rig: Rig) -> dict[str, str]:
+    """Servers of several states on node-3; ids by name."""
+    old = rig.old
+    made = [
+        old.add_server("web-1", "node-3"),
+        old.add_server("web-2", "node-3"),
+        old.add_server("paused", "node-3", "PAUSED"),
+        old.add_server("off", "node-3", "SHUTOFF"),
+        old.add_server("volume", "node-3", image_id=""),
+    ]
+    old.add_server("elsewhere", "node-1")
+    return {s.name: s.id for s in made}
+
+
+def test_every_server_is_elsewhere_in_its_old_state(rig: Rig) -> None:
+    ids = fill(rig)
+    before = {s.id: s.status for s in rig.old.all_servers.values()}
+    done = rig.run("evacuate_node", reason="upgrade")
+    assert done.status is OperationStatus.DONE, rig.errors(done)
+    after = rig.old.all_servers
+    assert {s.id: s.status for s in after.values()} == before
+    assert {after[i].host for i in ids.values()} <= {"node-1", "node-2"}
+    provider = rig.old.machines["node-3"].provider_id
+    assert not [c for c, by in rig.old.held.items() if provider in by]
+    assert all(p.host == after[s].host for s, ports in rig.old.all_ports.items() for p in ports)
+    machine = rig.old.machines["node-3"]
+    assert (machine.enabled, machine.reason) == (False, "pumphouse: upgrade")
+    told = [e.type for e in rig.events() if e.notify]
+    assert told.count("node.maintenance_entered") == 1
+    assert told.count("node.evacuated") == 1
+    assert all(len(rig.old.moves(i)) == 1 for i in ids.values())
+
+
+def test_undo_puts_everything_back(rig: Rig) -> None:
+    fill(rig)
+    before = rig.old.snapshot()
+    done = rig.run("evacuate_node")
+    undone = rig.undo(done)
+    assert undone.status is OperationStatus.UNDONE, rig.errors(undone)
+    assert rig.old.snapshot() == before
+    assert not rig.tools.environments.maintenances()
+
+
+@pytest.mark.parametrize("ours", [True, False])
+def test_a_node_that_was_disabled_before_stays_so(rig: Rig, ours: bool) -> None:
+    fill(rig)
+    if ours:
+        rig.run("maintain_node", action="on", reason="mine")
+    else:
+        machine = rig.old.machines["node-3"]
+        machine.enabled, machine.reason = False, "broken fan"
+    before = rig.old.snapshot()
+    records = list(rig.tools.environments.maintenances())
+    done = rig.run("evacuate_node", reason="upgrade")
+    assert done.status is OperationStatus.DONE, rig.errors(done)
+    undone = rig.undo(done)
+    assert undone.status is OperationStatus.UNDONE, rig.errors(undone)
+    assert rig.old.snapshot() == before
+    assert list(rig.tools.environments.maintenances()) == records
+
+
+@pytest.mark.parametrize("outcome", ["unchanged", "error"])
+def test_a_move_that_did_not_happen_is_tried_on_another_target(rig: Rig, outcome: str) -> None:
+    ids = fill(rig)
+    rig.old.outcomes[ids["web-1"]] = [outcome]
+    done = rig.run("evacuate_node")
+    assert done.status is OperationStatus.DONE, rig.errors(done)
+    asked = [
+        detail
+        for call, subject, detail in rig.old.journal
+        if subject == ids["web-1"] and call == "live_migrate"
+    ]
+    assert len(asked) == 2
+    assert asked[0] != asked[1]
+    assert rig.events("server.move_failed")
+
+
+def test_a_completed_migration_with_the_host_unchanged_is_a_failure(rig: Rig) -> None:
+    ids = fill(rig)
+    rig.old.outcomes[ids["web-1"]] = ["unchanged"] * 3
+    failed = rig.run("evacuate_node")
+    assert failed.status is OperationStatus.FAILED
+    assert "'completed', but the server is where it was" in rig.errors(failed)
+    assert rig.old.all_servers[ids["web-1"]].host == "node-3"
+    assert rig.old.all_servers[ids["web-2"]].host != "node-3", "a failed item fails alone"
+    again = rig.retry(failed)
+    assert again.status is OperationStatus.DONE, rig.errors(again)
+    assert len(rig.old.moves(ids["web-2"])) == 1
+
+
+def test_a_stuck_migration_is_aborted_and_moved_again(rig: Rig) -> None:
+    ids = fill(rig)
+    rig.old.outcomes[ids["web-1"]] = ["hang"]
+    done = rig.run("evacuate_node")
+    assert done.status is OperationStatus.DONE, rig.errors(done)
+    assert [c for c, s, _ in rig.old.journal if s == ids["web-1"]] == [
+        "live_migrate",
+        "abort_live_migration",
+        "live_migrate",
+    ]
+
+
+def test_a_server_lost_in_its_move_is_reported_and_the_rest_goes_on(rig: Rig) -> None:
+    ids = fill(rig)
+    rig.old.outcomes[ids["web-1"]] = ["lost"]
+    done = rig.run("evacuate_node", on_failure="skip")
+    assert done.status is OperationStatus.DONE_WITH_ERRORS, rig.errors(done)
+    assert "ERROR" in rig.errors(done)
+    assert rig.events("node.evacuation_incomplete")
+    assert not rig.events("node.evacuated")
+    assert rig.old.moves(ids["web-1"]) == ["live_migrate"]
+
+
+def test_on_failure_undo_goes_back_by_itself(rig: Rig) -> None:
+    ids = fill(rig)
+    before = rig.old.snapshot()
+    rig.old.outcomes[ids["web-1"]] = ["error"] * 3
+    undone = rig.run("evacuate_node", on_failure="undo")
+    assert undone.status is OperationStatus.UNDONE, rig.errors(undone)
+    assert rig.old.snapshot() == before
+
+
+@pytest.mark.parametrize(
+    "call", ["live_migrate", "cold_migrate", "confirm_migration", "ports", "provider_consumers"]
+)
+@pytest.mark.parametrize("after", [False, True])
+def test_a_fault_of_the_cloud_is_endured(rig: Rig, call: str, after: bool) -> None:
+    ids = fill(rig)
+    operation = rig.submit("evacuate_node")
+    rig.old.fail(call, CloudFaultError("500"), times=2, after=after)
+    done = rig.engine.run(operation.id)
+    assert done.status is OperationStatus.DONE, rig.errors(done)
+    assert all(len(rig.old.moves(i)) == 1 for i in ids.values()), "a lost answer made it move twice"
+
+
+def test_a_refusal_counts_as_an_attempt(rig: Rig) -> None:
+    ids = fill(rig)
+    rig.old.fail("live_migrate", CloudRefusedError("400: no"), times=1)
+    done = rig.run("evacuate_node")
+    assert done.status is OperationStatus.DONE, rig.errors(done)
+    assert len(ids) == 5
+
+
+def test_servers_that_race_in_are_moved_too(rig: Rig) -> None:
+    fill(rig)
+    late: list[Any] = []
+    rig.old.before["confirm_migration"] = [lambda: late.append(rig.old.add_server("late", "node-3"))]
+    done = rig.run("evacuate_node")
+    assert done.status is OperationStatus.DONE, rig.errors(done)
+    assert late
+    assert rig.old.all_servers[late[0].id].host != "node-3"
+    before_undo = rig.undo(done)
+    assert before_undo.status is OperationStatus.UNDONE, rig.errors(before_undo)
+
+
+def test_a_server_deleted_meanwhile_is_no_failure(rig: Rig) -> None:
+    ids = fill(rig)
+    rig.old.before["live_migrate"] = [lambda: rig.old.delete_server(ids["off"])]
+    done = rig.run("evacuate_node")
+    assert done.status is OperationStatus.DONE, rig.errors(done)
+
+
+def test_stopped_servers_are_left_when_asked_for(rig: Rig) -> None:
+    ids = fill(rig)
+    done = rig.run("evacuate_node", stopped="leave")
+    assert done.status is OperationStatus.DONE, rig.errors(done)
+    assert rig.old.all_servers[ids["off"]].host == "node-3"
+    assert not rig.old.moves(ids["off"])
+
+
+def test_a_suspended_server_runs_only_for_its_move(rig: Rig) -> None:
+    sleeper = rig.old.add_server("sleeper", "node-3", "SUSPENDED")
+    before = rig.old.snapshot()
+    done = rig.run("evacuate_node", suspended="resume")
+    assert done.status is OperationStatus.DONE, rig.errors(done)
+    found = rig.old.all_servers[sleeper.id]
+    assert (found.status, found.host != "node-3") == ("SUSPENDED", True)
+    undone = rig.undo(done)
+    assert undone.status is OperationStatus.UNDONE, rig.errors(undone)
+    assert rig.old.snapshot() == before
+
+
+def test_parallel_moves_respect_the_limits(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(12):
+        rig.old.add_server(f"s{number}", "node-3")
+    most: Counter[str] = Counter()
+    sleep, ask = rig.clock.sleep, rig.old.live_migrate
+
+    def count(server_id: str, target: str | None) -> None:
+        ask(server_id, target)
+        running = Counter(m.target for m in rig.old.all_migrations if m.running)
+        for name, number in {**running, "all": running.total()}.items():
+            most[name] = max(most[name], number)
+
+    def slowly(seconds: float) -> None:
+        threading.Event().wait(0.002)
+        sleep(seconds / 20)
+
+    monkeypatch.setattr(rig.old, "live_migrate", count)
+    monkeypatch.setattr(rig.clock, "sleep", slowly)
+    done = rig.run("evacuate_node", parallel=3, per_target=2)
+    assert done.status is OperationStatus.DONE, rig.errors(done)
+    assert most["all"] == 3
+    assert max(most["node-1"], most["node-2"]) <= 2
