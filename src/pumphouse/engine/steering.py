@@ -82,7 +82,8 @@ class Steering:
         """Put everything back, the last step first."""
         self._root_only(operation)
         operation = self.settled(operation)
-        if _S.UNDOING not in TRANSITIONS[operation.status] or operation.status is _S.RUNNING:
+        died = operation.status is _S.RUNNING and self._take_over(operation)
+        if _S.UNDOING not in TRANSITIONS[operation.status] or (operation.status is _S.RUNNING and not died):
             raise _refuse(operation, "undone")
         self._undo(operation)
 
