@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
+import structlog
 from fastapi import FastAPI
 from typing_extensions import override
 
@@ -40,6 +41,12 @@ from pumphouse.services.operations import Operations
 from tests.fakes.cloud import FakeCloud
 from tests.fakes.deployer import FakeDeployer
 
+# structlog prints to stdout unless told otherwise, and stdout is what the command line is judged by
+structlog.configure(
+    processors=[structlog.stdlib.filter_by_level, structlog.processors.KeyValueRenderer()],
+    logger_factory=structlog.stdlib.LoggerFactory(),
+    wrapper_class=structlog.stdlib.BoundLogger,
+)
 OPERATOR = LocalOperator(Actor("tester", Role.ADMIN))
 
 
