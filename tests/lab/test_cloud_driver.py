@@ -187,15 +187,15 @@ def test_a_token_that_is_refused_is_renewed_unseen(either: OpenStackCloud, servi
     # a revoked one will not do: the services remember it for some minutes
     http = either._http
     http.catalog()
-    http._plugin().auth_ref._auth_token = "gAAAA-not-a-token"
+    http._identity.plugin().auth_ref._auth_token = "gAAAA-not-a-token"
     assert service in {check.service for check in either.check() if check.ok}
-    assert http._plugin().get_token(http._session()) != "gAAAA-not-a-token"
+    assert http._identity.plugin().get_token(http._identity.session()) != "gAAAA-not-a-token"
 
 
 def test_a_token_that_nova_refuses_is_renewed_also_for_a_write(cloud: OpenStackCloud) -> None:
     http = cloud._http
     name = cloud.nodes(summary=True)[-1].name
-    http._plugin().auth_ref._auth_token = "gAAAA-not-a-token"
+    http._identity.plugin().auth_ref._auth_token = "gAAAA-not-a-token"
     cloud.enable_node(name)
     assert cloud.node(name).enabled
 

@@ -180,3 +180,16 @@ def test_check_tells_each_service_apart(sim: SimulatedCloud, cloud: OpenStackClo
     found = {check.service: check for check in cloud.check()}
     assert {service for service, check in found.items() if not check.ok} == {"network"}
     assert "admin" in found["network"].hint
+
+
+def test_something_else_behind_the_endpoint_is_refused_at_once(
+    sim: SimulatedCloud, cloud: OpenStackCloud, clock: FakeClock
+) -> None:
+    sim.faults.append(
+        Fault(
+            200, times=10**6, body="<html>welcome</html>", hits=lambda request: request.service == "compute"
+        )
+    )
+    with pytest.raises(CloudRefusedError, match="did not tell its microversions"):
+        cloud.server_groups()
+    assert clock.slept == []

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from pumphouse.domain.environment import AccessCheck, ServiceState
 from pumphouse.domain.errors import CloudRefusedError, NotFoundError, PumphouseError
-from pumphouse.drivers.openstack import endpoints
+from pumphouse.drivers.openstack import endpoints, fact_rows
 from pumphouse.drivers.openstack.networks import Networks
 from pumphouse.drivers.openstack.nodes import Nodes
 from pumphouse.drivers.openstack.releases import release_of
@@ -101,28 +101,28 @@ class Discovery:
         readers: dict[str, Callable[[], Any]] = {
             "regions": lambda: [row["id"] for row in self._http.get("identity", "/regions")["regions"]],
             "services": lambda: self._services(catalog),
-            "hypervisors": lambda: [_hypervisor(row) for row in self._nodes.hypervisors()],
-            "aggregates": lambda: [_aggregate(row) for row in self._nodes.aggregates()],
+            "hypervisors": lambda: [fact_rows.hypervisor(row) for row in self._nodes.hypervisors()],
+            "aggregates": lambda: [fact_rows.aggregate(row) for row in self._nodes.aggregates()],
             "zones": self._zones,
             "networks": lambda: [
-                _network(row) for row in self._http.rows("network", "/networks", "networks")
+                fact_rows.network(row) for row in self._http.rows("network", "/networks", "networks")
             ],
             "network_extensions": lambda: sorted(
                 row["alias"] for row in self._list("network", "/extensions", "extensions")
             ),
             "storage_backends": lambda: [
-                _pool(row)
+                fact_rows.pool(row)
                 for row in self._list("block-storage", "/scheduler-stats/get_pools?detail=true", "pools")
             ],
             "volume_types": lambda: [
-                _volume_type(row)
+                fact_rows.volume_type(row)
                 for row in self._http.rows(
                     "block-storage", "/types", "volume_types", params={"is_public": "None"}
                 )
             ],
             "quota_defaults": self._quotas,
             "flavors": lambda: [
-                _flavor(row)
+                fact_rows.flavor(row)
                 for row in self._http.rows(
                     "compute", "/flavors/detail", "flavors", params={"is_public": "None"}, microversion="2.61"
                 )
@@ -147,7 +147,7 @@ class Discovery:
             "physical_networks": sorted(
                 {row["physical_network"] for row in found["networks"] if row["physical_network"]}
             ),
-            "agents": _count_states(states),
+            "agents": fact_rows.count_states(states),
             "counts": {
                 name: len(found[name])
                 for name in ("hypervisors", "aggregates", "networks", "flavors", "volume_types")
@@ -168,7 +168,7 @@ class Discovery:
         if not any(_official(entry) == "block-storage" for entry in self._http.catalog()):
             return []
         return [
-            _volume_service(row)
+            fact_rows.volume_service(row)
             for row in self._http.get("block-storage", "/os-services", microversion="3.7")["services"]
         ]
 
@@ -247,98 +247,3 @@ def _kept(name: str, read: Callable[[], Any], errors: dict[str, str]) -> Callabl
             return {} if name == "quota_defaults" else []
 
     return kept
-
-
-def _hypervisor(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "id": str(row["id"]),
-        "name": row["hypervisor_hostname"],
-        "host": row["service"]["host"],
-        "type": row.get("hypervisor_type", ""),
-        "version": row.get("hypervisor_version", 0),
-        "cpu": row.get("cpu_info") or {},
-        "vcpus": row.get("vcpus"),
-        "ram_mib": row.get("memory_mb"),
-        "disk_gib": row.get("local_gb"),
-        "state": row.get("state", ""),
-        "status": row.get("status", ""),
-    }
-
-
-def _aggregate(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "name": row["name"],
-        "zone": row.get("availability_zone") or "",
-        "hosts": row.get("hosts", []),
-        "metadata": row.get("metadata", {}),
-    }
-
-
-def _network(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "id": row["id"],
-        "name": row.get("name", ""),
-        "project_id": row.get("project_id", ""),
-        "type": row.get("provider:network_type") or "",
-        "physical_network": row.get("provider:physical_network") or "",
-        "segment": row.get("provider:segmentation_id"),
-        "mtu": row.get("mtu"),
-        "external": bool(row.get("router:external")),
-        "shared": bool(row.get("shared")),
-    }
-
-
-def _pool(row: Mapping[str, Any]) -> dict[str, Any]:
-    tells = row.get("capabilities") or {}
-    names = ("volume_backend_name", "storage_protocol", "vendor_name", "driver_version")
-    sizes = {"total_gib": tells.get("total_capacity_gb"), "free_gib": tells.get("free_capacity_gb")}
-    return {"name": row["name"], **{name: tells.get(name, "") for name in names}, **sizes}
-
-
-def _volume_type(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "id": row["id"],
-        "name": row["name"],
-        "public": bool(row.get("is_public")),
-        "extra_specs": row.get("extra_specs") or {},
-    }
-
-
-def _flavor(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "id": row["id"],
-        "name": row["name"],
-        "vcpus": row["vcpus"],
-        "ram_mib": row["ram"],
-        "disk_gib": row["disk"],
-        "ephemeral_gib": row.get("OS-FLV-EXT-DATA:ephemeral") or 0,
-        "swap_mib": row.get("swap") or 0,
-        "public": bool(row.get("os-flavor-access:is_public", True)),
-        "extra_specs": row.get("extra_specs") or {},
-    }
-
-
-def _volume_service(row: Mapping[str, Any]) -> ServiceState:
-    return ServiceState(
-        id=f"{row['binary']}@{row['host']}",
-        kind="volume",
-        binary=row["binary"],
-        host=row["host"],
-        zone=row.get("zone") or "",
-        enabled=row.get("status") == "enabled",
-        up=row.get("state") == "up",
-        reason=row.get("disabled_reason") or "",
-        updated_at=row.get("updated_at") or "",
-    )
-
-
-def _count_states(states: Iterable[ServiceState]) -> list[dict[str, Any]]:
-    found: dict[tuple[str, str], dict[str, Any]] = {}
-    for state in states:
-        row = found.setdefault(
-            (state.kind, state.binary),
-            {"kind": state.kind, "binary": state.binary, "up": 0, "down": 0, "disabled": 0},
-        )
-        row["up" if state.up else "down"] += 1
-        row["disabled"] += not state.enabled
-    return [found[key] for key in sorted(found)]

@@ -1,10 +1,10 @@
-"""The one translation of what keystoneauth, requests and the services say into the errors of the domain; transport.py calls it."""
+"""The one translation of what keystoneauth, requests and the services say into the errors of the domain; transport.py and identity.py call it."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from pumphouse.domain.errors import (
     CloudFaultError,
@@ -13,6 +13,8 @@ from pumphouse.domain.errors import (
     NotFoundError,
     PumphouseError,
 )
+
+T = TypeVar("T")
 
 _SECRETS = re.compile(
     r"(gAAAA[\w\-=]{8,}"  # a Fernet token
@@ -96,6 +98,18 @@ def error_of_exception(what: str, error: Exception) -> PumphouseError:
             said, hint="this does not look like the answer of an OpenStack service: check the endpoint"
         )
     return CloudFaultError(said)
+
+
+def translated(what: str, call: Callable[[], T]) -> T:
+    """The answer of `call`, or the domain error for what it raised. The cause is cut off, as it may hold the request with its token or password."""
+    from keystoneauth1.exceptions import ClientException
+
+    try:
+        return call()
+    except PumphouseError:
+        raise
+    except (ClientException, OSError, ValueError) as error:
+        raise error_of_exception(what, error) from None
 
 
 def words(response: Response) -> str:
