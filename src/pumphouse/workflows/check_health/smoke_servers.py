@@ -58,9 +58,9 @@ def _floating_ip(trial: Trial) -> str | SkippedCheck:
 def _snapshot(trial: Trial) -> str:
     server_id = trial.boot()
     image_id = trial.bench.snapshot_server(server_id, trial.name("snapshot"))
-    image = trial.wait(Kind.IMAGE, image_id, status="ACTIVE", deadline_s=VOLUME_S)
+    trial.wait(Kind.IMAGE, image_id, status="ACTIVE", deadline_s=VOLUME_S)
     trial.boot("copy", imageRef=image_id)
-    return f"a snapshot of {image.details.get('size') or 0} bytes boots"
+    return "a snapshot was stored and boots"
 
 
 def _live_migration(trial: Trial) -> str:
