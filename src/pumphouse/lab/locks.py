@@ -33,6 +33,11 @@ class Lock:
         os.write(self._handle, str(os.getpid()).encode())
         return self
 
+    @property
+    def handle(self) -> int:
+        """The open file: a child that inherits it holds the lock too, until it ends."""
+        return self._handle
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:

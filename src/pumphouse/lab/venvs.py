@@ -38,29 +38,31 @@ def install(release: Release, say: Callable[[str], None]) -> Path:
     if is_installed(release):
         return place
     place.parent.mkdir(parents=True, exist_ok=True)
-    with Lock(place.with_name(f".{place.name}.lock")):
+    with Lock(place.with_name(f".{place.name}.lock")) as lock:
         if is_installed(release):
             return place
         shutil.rmtree(place, ignore_errors=True)
         say(f"installing OpenStack {release.name}")
-        _uv("venv", "--quiet", "--python", release.python[0], str(place))
+        _uv(lock, "venv", "--quiet", "--python", release.python[0], str(place))
         recent = [f"--exclude-newer-package={n}={d}" for n, d in release.exclude_newer_package.items()]
         # exclude-newer matters here too: it pins what the source distributions are built with.
         _uv(
-            "pip", "install", "--quiet", "--python", str(place / "bin/python"), "--require-hashes",
+            lock, "pip", "install", "--quiet", "--python", str(place / "bin/python"), "--require-hashes",
             "--compile-bytecode", f"--exclude-newer={release.exclude_newer}", *recent, "-r", str(release.lock_file),
         )  # fmt: skip
         (place / COMPLETE).touch()
     return place
 
 
-def _uv(*arguments: str) -> None:
+def _uv(lock: Lock, *arguments: str) -> None:
+    """Run uv; it holds the lock too, so that what a killed `lab up` left running is waited for."""
     with tempfile.TemporaryFile("w+") as output:
         done = subprocess.run(
             [find_uv_bin(), *arguments],
             stdout=output,
             stderr=subprocess.STDOUT,
             check=False,
+            pass_fds=(lock.handle,),
             stdin=subprocess.DEVNULL,
         )
         if done.returncode:
