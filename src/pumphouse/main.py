@@ -297,12 +297,13 @@ def _engine(settings: "Settings", stores: "Stores", tools: "DriverToolbox", cloc
 
 
 def _workflows() -> "list[Workflow]":
+    from pumphouse.workflows.check_health.workflow import CheckHealth
     from pumphouse.workflows.evacuate_node.workflow import EvacuateNode
     from pumphouse.workflows.maintain_node.workflow import MaintainNode
     from pumphouse.workflows.reassign_node.delete import DeleteNode
     from pumphouse.workflows.reassign_node.workflow import ReassignNode
 
-    return [MaintainNode(), EvacuateNode(), ReassignNode(), DeleteNode()]
+    return [MaintainNode(), EvacuateNode(), ReassignNode(), DeleteNode(), CheckHealth()]
 
 
 def _outbox(settings: "Settings", stores: "Stores", clock: Clock) -> "Outbox":

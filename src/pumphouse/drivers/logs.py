@@ -11,7 +11,7 @@ import structlog
 
 SECRET = re.compile(r"(?i)(token|password|passwd|secret|authorization|credential|fernet|api[_-]?key|sealed)")
 IN_TEXT = re.compile(
-    r"(?i)\b(bearer\s+|(?:token|password|secret|authorization)[\"']?\s*[=:]\s*[\"']?)[^\s\"',;&}]+"
+    r"(?i)((?:\b(?:bearer|basic)\s+)|(?:(?:token|password|secret|authorization)[\"']?\s*[=:]\s*[\"']?(?:(?:bearer|basic)\s+)?))[^\s\"',;&}]+"
 )
 IN_URL = re.compile(r"(?i)(\b[a-z][a-z0-9+.-]*://[^/\s:@]*:)[^@\s/]+@")
 HIDDEN = "***"
