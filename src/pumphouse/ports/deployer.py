@@ -40,7 +40,10 @@ class Capabilities:
 
 
 class Deployer(Protocol):
-    """Builds and takes down nodes of one environment. Every call is idempotent and may be repeated after a crash."""
+    """Builds and takes down nodes of one environment. Every call is idempotent and may be repeated after a crash.
+
+    Each call may also raise TemporaryError when trying again later may help; nothing was half done that a repeat does not complete.
+    """
 
     def capabilities(self) -> Capabilities:
         """What it can do."""
