@@ -27,8 +27,8 @@ from pumphouse.ports.clock import Clock
 if TYPE_CHECKING:
     from pumphouse.ports.toolbox import Toolbox
 
-SIZES = (100, 1_000, 10_000)
-PARALLEL = 8
+# items, and how many at once: one at a time is the dear case, as nothing can be written together
+RUNS = ((100, 8), (1_000, 8), (10_000, 8), (1_000, 1))
 
 
 class WallClock(Clock):
@@ -49,8 +49,9 @@ class Nothing(ItemStep):
     name: ClassVar[str] = "nothing"
     title: ClassVar[str] = "do nothing"
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, width: int) -> None:
         self.count = count
+        self.width = width
 
     def list_items(self, ctx: StepContext) -> Sequence[NewItem]:
         return [
@@ -68,7 +69,7 @@ class Nothing(ItemStep):
         return {"host": item.data["target"]}
 
     def parallel(self, ctx: StepContext) -> int:
-        return PARALLEL
+        return self.width
 
     def limits(self, ctx: StepContext) -> Mapping[str, int]:
         return {f"target:{n}": 2 for n in range(20)}
@@ -93,14 +94,14 @@ class DoNothing(Workflow):
         return Plan(self.kind, "do nothing", "", self.planned_steps(params))
 
     def steps(self, params: Mapping[str, Any]) -> Sequence[Step]:
-        return [Nothing(params["count"])]
+        return [Nothing(params["count"], params["parallel"])]
 
 
-def measure(count: int) -> dict[str, float]:
+def measure(count: int, width: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as directory:
         stores = Stores(f"sqlite:///{Path(directory) / 'bench.db'}")
         engine = Engine(stores, cast("Toolbox", None), [DoNothing()], WallClock(), EngineSettings())
-        params = {"count": count}
+        params = {"count": count, "parallel": width}
         operation = engine.submit("nothing", params, engine.plan("nothing", params))
         cpu, wall = time.process_time(), time.monotonic()
         done = engine.run(operation.id)
@@ -113,10 +114,10 @@ def measure(count: int) -> dict[str, float]:
 
 
 def main() -> None:
-    print(f"{'items':>7} {'CPU s':>8} {'CPU ms/item':>12} {'wall s':>8} {'peak RSS MiB':>13}")
-    for size in SIZES:
+    print(f"{'items':>7} {'at once':>8} {'CPU s':>8} {'CPU ms/item':>12} {'wall s':>8} {'peak RSS MiB':>13}")
+    for size, width in RUNS:
         output = subprocess.run(
-            [sys.executable, __file__, str(size)], check=True, capture_output=True, text=True
+            [sys.executable, __file__, str(size), str(width)], check=True, capture_output=True, text=True
         ).stdout
         row = json.loads(output)
         per_item = 1000 * row["cpu_s"] / row["items"]
@@ -127,6 +128,6 @@ def main() -> None:
 
 if __name__ == "__main__":
     if len(sys.argv) > 1:
-        print(json.dumps(measure(int(sys.argv[1]))))
+        print(json.dumps(measure(int(sys.argv[1]), int(sys.argv[2]))))
     else:
         main()

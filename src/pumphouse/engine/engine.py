@@ -144,13 +144,19 @@ class Engine:
         environment: str | None = None,
         status: OperationStatus | None = None,
         kind: str | None = None,
+        roots_only: bool = False,
         limit: int = 50,
         before: str | None = None,
     ) -> Sequence[Operation]:
-        """Newest first, without plan and steps; `before` is the id of the last one of the page before."""
+        """Newest first, without plan and steps; `before` is the id of the last one of the page before; children too unless `roots_only`."""
         statuses = None if status is None else (status,)
         return self._kit.store.operations(
-            environment=environment, statuses=statuses, kind=kind, limit=limit, before=before
+            environment=environment,
+            statuses=statuses,
+            kind=kind,
+            roots_only=roots_only,
+            limit=limit,
+            before=before,
         )
 
     def items(
@@ -331,10 +337,14 @@ class Engine:
             operation = self._kit.store.operation(operation_id)
             self.workflow(operation.kind)
             Run(self._kit, operation, token, signals, self._family).go()
-            return True
+        except Exception:
+            self._release(operation_id, token)
+            raise
         finally:
             self._watch.drop(operation_id, token)
-            self._release(operation_id, token)
+        # after a KeyboardInterrupt it stays ours until the process ends: its item threads may still be acting
+        self._release(operation_id, token)
+        return True
 
     def _claim(self, operation_id: str) -> str | None:
         store, clock = self._kit.store, self._kit.clock

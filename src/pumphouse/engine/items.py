@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pumphouse.domain.errors import StaleOwnerError, StoppedError, TemporaryError
+from pumphouse.domain.errors import StaleOwnerError, StoppedError, StoreFaultError, TemporaryError
 from pumphouse.domain.events import NewEvent
 from pumphouse.domain.finding import Severity
 from pumphouse.domain.operation import Item, ItemStatus
@@ -104,6 +104,7 @@ class ItemWork:
 
         Raises:
             StaleOwnerError: another process has taken over.
+            StoreFaultError: the database stayed away.
         """
         width = max(1, self._step.parallel(self._ctx))
         schedule = Schedule(items, self._step.limits(self._ctx))
@@ -130,6 +131,11 @@ class ItemWork:
                 ended = self._collect(running)
                 running -= len(ended)
                 self._settle(schedule, ended)
+        except (StaleOwnerError, StoreFaultError):
+            # nobody may go on with the operation, this process included, while items of it still act here
+            for _ in range(running):
+                self._results.get()
+            raise
         finally:
             lanes.close()
         self.stopped = self.stopped or bool(schedule or self._delayed)

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from enum import Enum
 
 import sqlalchemy as sa
-from taskflow import engines, retry, task
+from taskflow import engines, exceptions, retry, task
 from taskflow.patterns import linear_flow
 from typing_extensions import override
 
+from pumphouse.domain.errors import StoreFaultError
 from pumphouse.engine.taskflow_logbook import Logbook
 
 
@@ -42,9 +43,19 @@ class Flows:
         self._logbook = Logbook(database)
 
     def carry_out(self, operation_id: str, name: str, stages: Sequence[Stage], *, flow_id: str) -> None:
-        """Run the stages in order until one answers HALT."""
+        """Run the stages in order until one answers HALT.
+
+        Raises:
+            StoreFaultError: TaskFlow could not write its record.
+        """
         if not stages:
             return
+        try:
+            self._carry_out(operation_id, name, stages, flow_id)
+        except (exceptions.StorageFailure, sa.exc.SQLAlchemyError) as error:
+            raise StoreFaultError("the database did not take TaskFlow's record of the run") from error
+
+    def _carry_out(self, operation_id: str, name: str, stages: Sequence[Stage], flow_id: str) -> None:
         flow = linear_flow.Flow(name)
         halt = _Halt()
         flow.add(*(_stage_flow(stage, halt) for stage in stages))

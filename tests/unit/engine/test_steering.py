@@ -151,13 +151,17 @@ def test_in_the_background_and_twice_started_it_runs_once(bench: Bench) -> None:
 
 def test_only_so_many_at_once(bench: Bench) -> None:
     engine = bench.another(operations_at_once=2)
-    running, most, lock = [0], [0], threading.Lock()
+    running, most, lock, two = [0], [0], threading.Lock(), threading.Event()
 
     def hook(point: str) -> None:
         if point in ("prepare:before", "finish:after"):
             with lock:
                 running[0] += 1 if point == "prepare:before" else -1
                 most[0] = max(most[0], running[0])
+                if running[0] == 2:
+                    two.set()
+        if point == "prepare:before":
+            two.wait(LONG_S)
 
     bench.world.hook = hook
     operations = [bench.submit(lock=f"node:a/{n}", count=1) for n in range(5)]
