@@ -1,6 +1,7 @@
 """The command `pumphouse lab populate`; mounted by the lab's commands."""
 
 import json
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -25,7 +26,7 @@ from pumphouse.lab.layout import Layout, default_state_dir
 from pumphouse.lab.populate.plan import DEFAULT_SERVERS, DEFAULT_TENANTS, make_plan
 from pumphouse.lab.populate.tasks import Outcome
 
-OK, FAILED, USAGE = 0, 1, 2
+FAILED, USAGE, INTERRUPTED = 1, 2, 130
 
 
 def populate_command(
@@ -65,6 +66,11 @@ def populate_command(
         if exc.hint:
             screen.print(f"  {exc.hint}", highlight=False, soft_wrap=True)
         raise typer.Exit(USAGE if isinstance(exc, LabConfigurationError) else FAILED) from exc
+    except KeyboardInterrupt:
+        screen.print("Stopped. A second run goes on from here.")
+        sys.stderr.flush()
+        # threads still wait for servers, and Python would wait for them
+        os._exit(INTERRUPTED)
     if output == "json":
         sys.stdout.write(json.dumps(answer, indent=2) + "\n")
         return

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -60,30 +60,41 @@ def run_tasks(tasks: Sequence[Task], progress: Progress, workers: int) -> dict[s
         PumphouseError: of the task that failed; what was running is waited for.
     """
     progress.planned(Counter(t.kind for t in tasks), sum(t.weight for t in tasks))
-    waiting = list(tasks)
-    outcomes: dict[str, Outcome] = {}
-    running: dict[Future[Outcome], Task] = {}
-    with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="populate") as pool:
-        while waiting or running:
-            for task in [t for t in waiting if t.needs <= outcomes.keys()][: workers - len(running)]:
-                waiting.remove(task)
-                running[pool.submit(task.run)] = task
-            if not running:
-                raise LabError(
-                    f"{waiting[0].key} needs {sorted(waiting[0].needs - outcomes.keys())}, which nobody makes"
-                )
-            done, _ = wait(running, return_when=FIRST_COMPLETED)
-            for future in done:
-                task = running.pop(future)
-                try:
-                    outcomes[task.key] = future.result()
-                except PumphouseError as exc:
-                    waiting.clear()
-                    raise type_of(exc, task) from exc
-                progress.finished(task.kind, task.key, outcomes[task.key], task.weight)
+    pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="populate")
+    try:
+        outcomes = _work(pool, list(tasks), progress, workers)
+    except KeyboardInterrupt:
+        # whoever presses Ctrl-C does not want to wait for servers; a second run goes on from here
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    except BaseException:
+        pool.shutdown()
+        raise
+    pool.shutdown()
     return outcomes
 
 
-def type_of(error: PumphouseError, task: Task) -> LabError:
+def _work(pool: Executor, waiting: list[Task], progress: Progress, workers: int) -> dict[str, Outcome]:
+    outcomes: dict[str, Outcome] = {}
+    running: dict[Future[Outcome], Task] = {}
+    while waiting or running:
+        for task in [t for t in waiting if t.needs <= outcomes.keys()][: workers - len(running)]:
+            waiting.remove(task)
+            running[pool.submit(task.run)] = task
+        if not running:
+            missing = sorted(waiting[0].needs - outcomes.keys())
+            raise LabError(f"{waiting[0].key} needs {missing}, which nobody makes")
+        done, _ = wait(running, return_when=FIRST_COMPLETED)
+        for future in done:
+            task = running.pop(future)
+            try:
+                outcomes[task.key] = future.result()
+            except PumphouseError as exc:
+                raise _told(exc, task) from exc
+            progress.finished(task.kind, task.key, outcomes[task.key], task.weight)
+    return outcomes
+
+
+def _told(error: PumphouseError, task: Task) -> LabError:
     """The same error, saying which thing it was about."""
     return LabError(f"{task.key}: {error.message}", hint=error.hint)
