@@ -216,7 +216,7 @@ def health_runs(found: Sequence["HealthRunView"]) -> Table:
     for r in found:
         extra = r.model_extra or {}
         table.add_row(
-            r.id[:8], r.name, word(r.status), r.environment, str(extra.get("started_at", "")), _tally(extra)
+            r.id[:8], r.name, word(r.status), r.environment, _moment(extra.get("started_at")), _tally(extra)
         )
     return table
 
@@ -306,6 +306,10 @@ def _short(value: Any) -> str:
         ]
         return ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
     return "" if value is None else str(value)
+
+
+def _moment(text: Any) -> str:
+    return when(datetime.fromisoformat(text)) if isinstance(text, str) and text else ""
 
 
 def _tally(extra: Mapping[str, Any]) -> str:

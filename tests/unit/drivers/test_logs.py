@@ -19,7 +19,7 @@ def log_file(tmp_path: Path) -> Iterator[Path]:
     logs.configure(level="debug", file=path)
     yield path
     for handler in root.handlers:
-        if isinstance(handler, logging.StreamHandler):
+        if type(handler) is logging.StreamHandler:  # not those of pytest
             handler.stream.close()
     root.handlers[:] = before
     root.setLevel(level)
