@@ -10,9 +10,9 @@ from pumphouse.domain.environment import AccessCheck, ServiceState
 from pumphouse.domain.errors import CloudFaultError, NotFoundError
 from pumphouse.domain.node import Node
 from pumphouse.domain.server import Migration, Port, Server, ServerGroup
-from tests.fakes.world import COLD_S, LIVE_S, TASK_S, Crash, FakeNode, World
+from tests.fakes.world import COLD_S, LIVE_S, TASK_S, FakeNode, World
 
-__all__ = ["Crash", "FakeCloud", "FakeNode"]
+__all__ = ["FakeCloud", "FakeNode"]
 
 
 class FakeCloud(World):

@@ -3,7 +3,7 @@
 Time is the clock's: a live migration ends when its seconds have passed. `journal` holds every changing call in order. Faults:
 `fail("live_migrate", CloudFaultError("..."))` raises once before the call has an effect (`after=True`: the effect happens, the answer
 is lost); `outcomes[server_id] = ["unchanged", "error", "hang", "failed-error-state"]` decides the next migrations of a server; `before["disable_node"]`
-is called ahead of that call (servers racing in); `refused` is a call that is answered with 400 until told otherwise; `death = Death(n)` raises Crash at the n-th call of all, and at each one after it.
+is called ahead of that call (servers racing in); `refused` is a call that is answered with 400 until told otherwise.
 """
 
 import threading
@@ -25,31 +25,6 @@ COLD_S = 15.0
 TASK_S = 2.0
 SMALL = FlavorSize(vcpus=1, ram_mib=512, root_gib=1, name="small")
 STOCK: Mapping[str, tuple[int, float]] = {"VCPU": (8, 4.0), "MEMORY_MB": (8192, 1.0), "DISK_GB": (100, 1.0)}
-
-
-class Crash(BaseException):
-    """The process has died at this call; nothing that it still does reaches the cloud."""
-
-
-class Death:
-    """Shared by clouds: their n-th call together raises Crash, and each one after it."""
-
-    def __init__(self, number: int) -> None:
-        self.left = number
-        self.last = ""
-        self._lock = threading.Lock()
-
-    def strike(self, call: str) -> None:
-        with self._lock:
-            self.left -= 1
-            if self.left > 0:
-                return
-            self.last = self.last or call
-        raise Crash(call)
-
-    @property
-    def struck(self) -> bool:
-        return bool(self.last)
 
 
 @dataclass
@@ -92,7 +67,6 @@ class World:
         self.journal: list[tuple[str, str, str]] = []
         self.outcomes: dict[str, list[str]] = defaultdict(list)
         self.before: dict[str, list[Callable[[], None]]] = defaultdict(list)
-        self.death: Death | None = None
         self.refused: str | None = None
         self.calls = 0
         self.orphan_agents: dict[str, FakeNode] = {}
@@ -174,8 +148,6 @@ class World:
     def call(self, name: str, subject: str = "", detail: str = "", *, writes: bool = False) -> Iterator[None]:
         with self.lock:
             self.calls += 1
-            if self.death is not None:
-                self.death.strike(f"{name} {subject}")
             if name == self.refused:
                 raise CloudRefusedError(f"400: {name} is refused")
             for hook in self.before.pop(name, []):

@@ -1,6 +1,7 @@
 """Everything a workflow test needs: two fake clouds, a fake toolbox, and the real engine on a SQLite file. Used by the tests of this folder."""
 
 import shutil
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -19,9 +20,9 @@ from pumphouse.workflows.evacuate_node import EvacuateNode
 from pumphouse.workflows.maintain_node import MaintainNode
 from pumphouse.workflows.reassign_node import DeleteNode, ReassignNode
 from tests.fakes.clock import FakeClock
-from tests.fakes.cloud import Crash, FakeCloud
-from tests.fakes.world import Death
+from tests.fakes.cloud import FakeCloud
 from tests.fakes.toolbox import FakeToolbox
+from tests.unit.workflows.mortal import Crash, Life, Mortal, mortal_tools
 
 
 class Sanity(Step):
@@ -96,10 +97,10 @@ class Rig:
             self.old.add_node(f"node-{number}")
         self.tools = FakeToolbox(self.clock, self.old, self.new)
         self.database = folder / "rig.db"
+        self._open: list[Stores] = []
         self._prepare()
         self.stores = Stores(f"sqlite:///{self.database}", clock=self.clock)
         self.engine = self.new_engine()
-        self.death: Death | None = None
 
     def _prepare(self) -> None:
         """Tables are made once and copied."""
@@ -110,18 +111,20 @@ class Rig:
         shutil.copy(Rig._template, self.database)
 
     def new_engine(self) -> Engine:
+        """A process: its own engine, database connections and life."""
+        self.life = Life()
+        stores = Stores(f"sqlite:///{self.database}", clock=self.clock)
+        self.life.guard(stores.database)
+        self._open.append(stores)
         workflows = [MaintainNode(), EvacuateNode(), ReassignNode(), DeleteNode(), CheckHealth()]
-        return Engine(
-            self.stores,
-            self.tools,
-            workflows,
-            self.clock,
-            EngineSettings(poll_s=0.05, owner_timeout_s=100_000.0),
-        )
+        settings = EngineSettings(poll_s=0.05, owner_timeout_s=100_000.0)
+        clock: Any = Mortal(self.clock, self.life, counted=False)
+        return Engine(stores, mortal_tools(self.tools, self.life), workflows, clock, settings)
 
     def close(self) -> None:
-        self.engine.close(timeout_s=1.0)
-        self.stores.close()
+        self.life.ended.set()
+        for stores in (self.stores, *self._open):
+            stores.close()
 
     def plan(self, kind: str, **params: Any) -> Plan:
         return self.engine.plan(kind, self._params(params))
@@ -141,21 +144,29 @@ class Rig:
         self.engine.retry(operation.id)
         return self.engine.run(operation.id)
 
+    def run_until_death(self, operation: Operation, number: int) -> bool:
+        """Run it in a process that dies at the n-th point; whether it died."""
+        self.life.die_at(number)
+        ended = threading.Event()
+
+        def go() -> None:
+            try:
+                self.engine.run(operation.id)
+            except Crash:
+                pass
+            finally:
+                ended.set()
+
+        threading.Thread(target=go, daemon=True).start()
+        while not (ended.wait(0.002) or self.life.ended.is_set()):
+            pass
+        return self.life.ended.is_set()
+
     def reboot(self) -> None:
-        """The process died: a new engine on the same database, the clouds as they are, the old owner's heartbeat long ago."""
-        for cloud in (self.old, self.new):
-            cloud.death = None
+        """A new process on the same database; the clouds are as they are, and the dead owner's heartbeat is long ago."""
+        self.life.ended.set()
         self.clock.advance(200_000.0)
         self.engine = self.new_engine()
-
-    def deaths_at(self, number: int) -> None:
-        """Die at the n-th call of both clouds together."""
-        self.death = Death(number)
-        self.old.death = self.new.death = self.death
-
-    @property
-    def last_words(self) -> str:
-        return self.death.last if self.death else ""
 
     def refuse(self, call: str | None) -> None:
         """Both clouds refuse this call until told otherwise."""
@@ -178,4 +189,4 @@ class Rig:
         return {"environment": "old", "node": "node-3", **params}
 
 
-__all__ = ["Crash", "Rig"]
+__all__ = ["Rig"]

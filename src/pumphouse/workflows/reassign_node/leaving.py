@@ -8,6 +8,7 @@ from typing_extensions import override
 from pumphouse.domain.errors import ConflictError, DeadlineError
 from pumphouse.domain.server import Migration
 from pumphouse.engine.step import Skipped, Step, StepContext
+from pumphouse.ports.deployer import NodeDeployState
 from pumphouse.workflows.reassign_node.doors import Door
 
 EMPTY_S = 120.0
@@ -191,7 +192,10 @@ def refuse_without_way_back(ctx: StepContext) -> None:
     Raises:
         ConflictError: the deployer cannot install the node in its old environment again.
     """
-    if ctx.recall("taken_down") and not ctx.recall("way_back"):
+    if not ctx.recall("taken_down") or ctx.recall("way_back"):
+        return
+    door = source(ctx)
+    if door.deployer.state(door.node) is not NodeDeployState.INSTALLED:
         raise ConflictError(
             f"{ctx.params['node']} has been taken down, and the deployer of {ctx.params['environment']} cannot install it there again",
             hint="retry the operation to go on, or install the node by hand",
