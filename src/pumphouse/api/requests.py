@@ -34,7 +34,10 @@ class RequestIds:
 
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             await self._app(scope, receive, send_with_id)
-            log.info("request.answered", method=scope["method"], path=scope["path"], **status)
+            # who watches asks twice a second: only what changes something, or fails, is worth a line
+            dull = scope["method"] == "GET" and status["status"] < 500
+            tell = log.debug if dull else log.info
+            tell("request.answered", method=scope["method"], path=scope["path"], **status)
 
 
 def _given(scope: Scope) -> str | None:

@@ -39,7 +39,8 @@ class Interrupts:
 def interrupts_held() -> Iterator[Interrupts]:
     """Hold Ctrl-C back while an operation is being accepted, so that its id is known in any case."""
     held = Interrupts()
-    if threading.current_thread() is not threading.main_thread():
+    ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN  # a background job of a shell
+    if ignored or threading.current_thread() is not threading.main_thread():
         yield held
         return
 
