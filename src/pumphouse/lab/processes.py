@@ -7,6 +7,7 @@ record is found by the directory it runs in, or by the mark in its environment.
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 from collections.abc import Iterable, Mapping
@@ -20,8 +21,9 @@ from pumphouse.lab.topology import write_atomically
 from pumphouse.lab.waiting import now, pause
 
 MARK = "PUMPHOUSE_LAB_STATE"
-STOP_S = 8.0
+STOP_S = 5.0
 LOG_TAIL = 15
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +175,8 @@ class Processes:
             with self._layout.log_file(name).open("rb") as log:
                 log.seek(0, os.SEEK_END)
                 log.seek(max(0, log.tell() - 400 * lines))
-                return log.read().decode(errors="replace").splitlines()[-lines:]
+                text = COLOUR.sub("", log.read().decode(errors="replace"))
+                return text.splitlines()[-lines:]
         except OSError:
             return []
 

@@ -6,12 +6,12 @@ writes those in afterwards.
 
 import hashlib
 import json
-import os
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
 from pumphouse.lab.layout import Layout, cache_dir
+from pumphouse.lab.locks import Lock
 from pumphouse.lab.mariadb import SERVER
 from pumphouse.lab.release import load_release
 from pumphouse.lab.topology import CloudSpec
@@ -32,14 +32,12 @@ def save(layout: Layout, clouds: Iterable[CloudSpec]) -> None:
     image = image_file(clouds)
     image.parent.mkdir(parents=True, exist_ok=True)
     image.parent.chmod(0o700)
-    draft = image.with_name(f".{image.name}.{os.getpid()}")
-    subprocess.run(
-        ["tar", "--zstd", "-cf", draft, "-C", layout.ram_dir, layout.mysql_dir.name],
-        check=True,
-        capture_output=True,
-    )
-    draft.chmod(0o600)
-    draft.replace(image)
+    draft = image.with_name(f".{image.name}.draft")
+    with Lock(image.with_name(f".{image.name}.lock")):
+        command = ["tar", "--zstd", "-cf", str(draft), "-C", str(layout.ram_dir), layout.mysql_dir.name]
+        subprocess.run(command, check=True, capture_output=True)
+        draft.chmod(0o600)
+        draft.replace(image)
 
 
 def restore(layout: Layout, clouds: Iterable[CloudSpec]) -> bool:

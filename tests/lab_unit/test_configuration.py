@@ -1,0 +1,77 @@
+"""The services' configuration: right addresses, no secrets readable by others, the services' own policy defaults."""
+
+import configparser
+from pathlib import Path
+
+import pytest
+
+from pumphouse.lab.configuration import MAIN_FILE, SERVICES, Configuration
+from pumphouse.lab.layout import Layout
+from pumphouse.lab.passwords import Passwords, load_passwords
+from pumphouse.lab.release import load_release
+
+PASSWORDS = Passwords("admin-secret", "service-secret", "rabbit-secret", "cookie")
+
+
+@pytest.fixture
+def configuration(tmp_path: Path) -> Configuration:
+    layout = Layout(tmp_path / "lab", 22000)
+    return Configuration(layout, PASSWORDS, load_release("2023.1"), tmp_path / "venv", "old", 0)
+
+
+def parse(text: str) -> configparser.ConfigParser:
+    parser = configparser.ConfigParser(strict=False, interpolation=None)
+    parser.read_string(text)
+    return parser
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_each_file_is_complete_and_leaves_policy_to_the_service(
+    configuration: Configuration, service: str
+) -> None:
+    text = configuration.render(service)
+    parsed = parse(text)
+    assert "${" not in text
+    assert "enforce_scope" not in text
+    assert "enforce_new_defaults" not in text
+    assert parsed["oslo_policy"]["policy_dirs"].endswith(f"etc/{service}/policy.d")
+    assert "0.0.0.0" not in text
+
+
+def test_services_meet_on_this_labs_ports(configuration: Configuration) -> None:
+    nova = parse(configuration.render("nova"))
+    assert nova["placement"]["auth_url"] == "http://127.0.0.1:22135/v3"
+    assert nova["DEFAULT"]["transport_url"] == "rabbit://lab:rabbit-secret@127.0.0.1:22072/old"
+    assert parse(configuration.render("neutron"))["ovn"]["ovn_sb_connection"] == "tcp:127.0.0.1:22142"
+
+
+def test_a_node_has_its_own_home_and_no_database(configuration: Configuration) -> None:
+    node = parse(configuration.write_node("node-7").read_text())
+    assert node["DEFAULT"]["host"] == "node-7"
+    assert node["DEFAULT"]["state_path"].endswith("/old/nodes/node-7")
+    assert node["oslo_concurrency"]["lock_path"].startswith(node["DEFAULT"]["state_path"])
+    assert "database" not in node
+    assert "api_database" not in node
+
+
+def test_written_files_keep_their_secrets_and_writing_again_changes_nothing(
+    configuration: Configuration,
+) -> None:
+    configuration.write()
+    before = {service: configuration.file(service).read_text() for service in SERVICES}
+    keys = configuration.file("keystone").parents[2] / "keystone" / "fernet" / "0"
+    first_key = keys.read_text()
+    configuration.write()
+    assert {service: configuration.file(service).read_text() for service in SERVICES} == before
+    assert keys.read_text() == first_key
+    for service in SERVICES:
+        assert configuration.file(service).name == MAIN_FILE[service]
+        assert configuration.file(service).stat().st_mode & 0o077 == 0
+
+
+def test_passwords_are_made_once_per_lab_and_not_shown(tmp_path: Path) -> None:
+    one = load_passwords(tmp_path / "one" / "passwords.json")
+    assert load_passwords(tmp_path / "one" / "passwords.json") == one
+    assert load_passwords(tmp_path / "two" / "passwords.json") != one
+    assert (tmp_path / "one" / "passwords.json").stat().st_mode & 0o777 == 0o600
+    assert one.admin not in repr(one)
