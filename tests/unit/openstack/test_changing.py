@@ -5,6 +5,7 @@ import pytest
 from pumphouse.domain.errors import CloudFaultError, CloudRefusedError, NotFoundError
 from pumphouse.drivers.openstack.cloud import OpenStackCloud
 from pumphouse.drivers.openstack.releases import release_of
+from tests.fakes.clock import FakeClock
 from tests.simulated.content import uid
 from tests.simulated.server import Fault, Request, SimulatedCloud
 
@@ -217,6 +218,32 @@ def test_booting_on_a_disabled_node_lifts_the_trait_and_puts_it_back(
     sim.replies["GET", "compute/servers"] = (200, {"servers": [{"id": SERVER, "name": "probe"}]})
     assert cloud.boot_test_server("probe", "node-1") == SERVER
     assert writes(sim) == []
+
+
+def test_deleting_a_test_server_takes_what_was_made_beside_it(
+    sim: SimulatedCloud, cloud: OpenStackCloud, clock: FakeClock
+) -> None:
+    named = {"id": SERVER, "name": "probe"}
+    sim.replies["GET", "compute/servers"] = (200, {"servers": [named, {"id": "x", "name": "probe-2"}]})
+    sim.replies["GET", "compute/flavors"] = (
+        200,
+        {"flavors": [{"id": "flavor-1", "name": "probe"}, {"id": "m1", "name": "m1.tiny"}]},
+    )
+    sim.replies["GET", "image/images"] = (
+        200,
+        {"images": [{"id": "image-1", "name": "probe", "status": "active"}]},
+    )
+    with pytest.raises(CloudFaultError, match="still there"):
+        cloud.delete_test_server("probe")
+    assert writes(sim) == [("POST", f"/servers/{SERVER}/action", {"forceDelete": None})]
+    assert clock.monotonic() >= 120
+    sim.replies["GET", "compute/servers"] = (200, {"servers": []})
+    sim.log.clear()
+    cloud.delete_test_server("probe")
+    assert [(method, path) for method, path, _ in writes(sim)] == [
+        ("DELETE", "/flavors/flavor-1"),
+        ("DELETE", "/images/image-1"),
+    ]
 
 
 # -- releases
