@@ -1,6 +1,7 @@
 """The entry, and the only place that puts drivers into ports: `build_application` for everybody, `run` for the command line."""
 
 import os
+import signal
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -234,12 +235,15 @@ class ProcessWiring:
             tokens += [Token(t.name, Role[t.role.upper()], t.sha256) for t in settings.tokens]
             application.outbox.start()
             application.engine().recover()
-            address, number = host or settings.host, port or settings.port
-            _say(f"Pumphouse serves http://{address}:{number}/v1; its token is in {settings.own_token}")
+            address, at = host or settings.host, port or settings.port
+            # uvicorn hands a signal on when it has shut down; ours is the rest of the way
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, lambda *_: None)
+            _say(f"Pumphouse serves http://{address}:{at}/v1; its token is in {settings.own_token}")
             uvicorn.run(
                 application.app(TokenAuthenticator(tokens)),
                 host=address,
-                port=number,
+                port=at,
                 log_config=None,
                 access_log=False,
                 timeout_graceful_shutdown=5,

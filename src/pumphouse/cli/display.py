@@ -99,10 +99,11 @@ class LiveDisplay(Display):
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._live = Live(console=console, refresh_per_second=4, get_renderable=self._render)
         self._operation: OperationView | None = None
         self._events: deque[EventView] = deque(maxlen=LAST_EVENTS)
         self._note = ""
+        # asks for its first picture at once
+        self._live = Live(console=console, refresh_per_second=4, get_renderable=self._render)
 
     @override
     def __enter__(self) -> Self:

@@ -244,13 +244,15 @@ def counts(by_status: Mapping[Any, int]) -> str:
     total = sum(by_status.values())
     if not total:
         return ""
-    finished = by_status.get("done", 0) + by_status.get("skipped", 0)
-    others = [
-        f"{n} {status.replace('_', ' ')}"
-        for status, n in by_status.items()
-        if n and status in {"failed", "undone", "undo_failed"}
+    back = by_status.get("undone", 0)
+    if back or by_status.get("undoing", 0):
+        finished, done = back, "undone"
+    else:
+        finished, done = by_status.get("done", 0) + by_status.get("skipped", 0), "done"
+    broken = [
+        f"{n} {s.replace('_', ' ')}" for s, n in by_status.items() if n and s in {"failed", "undo_failed"}
     ]
-    return ", ".join([f"{finished} of {total} done", *others])
+    return ", ".join([f"{finished} of {total} {done}", *broken])
 
 
 def when(at: datetime | None) -> str:

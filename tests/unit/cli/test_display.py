@@ -1,0 +1,112 @@
+"""The live display and the lines, on terminals of memory."""
+
+import io
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from rich.console import Console
+
+from pumphouse.cli.display import LineDisplay, LiveDisplay, display_for
+from pumphouse.cli.tables import counts, duration
+from pumphouse.domain.finding import Severity
+from pumphouse.domain.operation import ItemStatus, OperationStatus, StepStatus
+from pumphouse.wire.event import EventView
+from pumphouse.wire.operation import OperationView, ProgressView, StepView
+
+NOW = datetime.now(UTC)
+
+
+def operation(status: OperationStatus = OperationStatus.RUNNING) -> OperationView:
+    counted = {ItemStatus.DONE: 3, ItemStatus.FAILED: 1, ItemStatus.PENDING: 8}
+    return OperationView(
+        id="0123456789",
+        name="evacuate node-3 of old",
+        kind="evacuate_node",
+        status=status,
+        created_at=NOW - timedelta(seconds=75),
+        started_at=NOW - timedelta(seconds=70),
+        steps=(
+            StepView(name="a", title="Keep new servers off", position=0, status=StepStatus.DONE),
+            StepView(
+                name="b", title="Move the servers", position=1, status=StepStatus.RUNNING, counts=counted
+            ),
+        ),
+        progress=ProgressView(done=3, failed=1, total=12, eta_s=100),
+    )
+
+
+def event(number: int) -> EventView:
+    return EventView(
+        id=number,
+        name="x",
+        type="server.moved",
+        status=Severity.INFO,
+        at=NOW,
+        message=f"web-{number} moved [ok]",
+    )
+
+
+@pytest.fixture
+def terminal() -> Console:
+    return Console(file=io.StringIO(), force_terminal=True, width=120, height=40, color_system=None)
+
+
+def written(console: Console) -> str:
+    file = console.file
+    assert isinstance(file, io.StringIO)
+    return file.getvalue()
+
+
+def test_the_live_display_shows_everything_that_matters_and_stays(terminal: Console) -> None:
+    with display_for(terminal) as display:
+        assert isinstance(display, LiveDisplay)
+        display.update(operation(), [event(n) for n in range(20)])
+        display.note("stopping")
+    last = written(terminal)
+    for text in (
+        "evacuate node-3 of old", "running", "1 min 1", "Move the servers", "3 of 12 done, 1 failed", "about 1 min 40 s left",
+        "web-19 moved [ok]", "stopping",
+    ):  # fmt: skip
+        assert text in last, text
+    assert "web-3 moved" not in last, "only the last events"
+
+
+def test_a_question_stops_the_picture_and_it_comes_back(terminal: Console) -> None:
+    with display_for(terminal) as display:
+        display.update(operation(), [])
+        with display.question():
+            terminal.print("what now?")
+        display.update(operation(OperationStatus.PAUSED), [])
+    assert written(terminal).rindex("paused") > written(terminal).index("what now?")
+
+
+def test_a_terminal_without_unicode_gets_ascii() -> None:
+    raw = io.TextIOWrapper(io.BytesIO(), encoding="ascii", errors="strict")
+    console = Console(file=raw, force_terminal=True, width=120, color_system=None)
+    with display_for(console) as display:
+        display.update(operation(), [])
+    raw.flush()
+
+
+def test_elsewhere_there_is_a_line_for_each_event() -> None:
+    console = Console(file=io.StringIO(), width=40)
+    with display_for(console) as display:
+        assert isinstance(display, LineDisplay)
+        display.update(operation(), [event(1)])
+        display.update(operation(), [event(2)])
+    lines = written(console).splitlines()
+    assert lines[0] == "evacuate node-3 of old [0123456789]"
+    assert [line.split("  ")[1] for line in lines[1:]] == ["web-1 moved [ok]", "web-2 moved [ok]"]
+
+
+def test_counts_speak_of_the_way_back_too() -> None:
+    assert (
+        counts({ItemStatus.DONE: 2, ItemStatus.SKIPPED: 1, ItemStatus.FAILED: 1}) == "3 of 4 done, 1 failed"
+    )
+    assert counts({ItemStatus.UNDONE: 3, ItemStatus.UNDO_FAILED: 1}) == "3 of 4 undone, 1 undo failed"
+    assert counts({}) == ""
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(0.4, "0 s"), (75, "1 min 15 s"), (7500, "2 h 05 min")])
+def test_durations_are_words(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
