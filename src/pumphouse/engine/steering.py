@@ -21,6 +21,7 @@ from pumphouse.domain.operation import (
 from pumphouse.engine.kit import Kit
 from pumphouse.engine.ownership import is_gone
 from pumphouse.engine.run import STOPPED
+from pumphouse.engine.stages import LISTED
 from pumphouse.ports.store import Change
 
 _S = OperationStatus
@@ -93,6 +94,7 @@ class Steering:
         if final is None or not self._take_over(operation):
             return operation
         self._change(operation, final, f"operation.{final}", f"{final} (its process had ended)")
+        self._stop_children(operation, final)
         return self._kit.store.operation(operation.id)
 
     def ownerless(self, operation: Operation) -> bool:
@@ -134,12 +136,20 @@ class Steering:
             raise _refuse(operation, str(direct))
         if self._take_over(operation):
             self._change(operation, direct, f"operation.{direct}", f"{direct} (nobody was running it)")
+            self._stop_children(operation, direct)
             return
         if operation.status is _S.ACCEPTED:
             # claimed between our looks: it is about to run
             operation = self._kit.store.operation(operation.id)
         verb = "pause" if request is _S.PAUSING else "cancel"
         self._change(operation, request, f"operation.{verb}_asked", f"{verb} was asked for")
+
+    def _stop_children(self, operation: Operation, final: OperationStatus) -> None:
+        """Their process was the same one: they do not run either."""
+        for child in self._children(operation):
+            if child.status in ACTIVE and final in TRANSITIONS[child.status] and self._take_over(child):
+                self._change(child, final, f"operation.{final}", f"{final} with its parent")
+                self._stop_children(child, final)
 
     def _take_over(self, operation: Operation) -> bool:
         """Whether nobody runs it; then its last owner's token is made worthless, so that it cannot come back."""
@@ -166,8 +176,18 @@ class Steering:
                 replace(step, status=StepStatus.PENDING, error="", hint="", ended_at=None) for step in chosen
             ],
             items=ItemStatus.PENDING if verb == RETRY else ItemStatus.SKIPPED,
-            memory={WISH: {"verb": verb, "at": self._kit.clock.now().isoformat()}},
+            memory={
+                WISH: {"verb": verb, "at": self._kit.clock.now().isoformat()},
+                **self._relist(full, chosen, verb),
+            },
         )
+
+    def _relist(self, operation: Operation, steps: Iterable[StepRecord], verb: str) -> Mapping[str, Any]:
+        """A retry looks again for what there is to do: what was added since the first listing belongs to it."""
+        listed = self._kit.store.memory(operation.id).get(LISTED)
+        if verb != RETRY or not listed:
+            return {}
+        return {LISTED: sorted(set(listed) - {step.name for step in steps})}
 
     def _must_be_items(self, operation: Operation) -> None:
         full = self._kit.store.operation(operation.id)

@@ -1,12 +1,15 @@
 """Pause, cancel, resume, retry, skip, undo, from inside and from beside the process that runs the operation."""
 
 import threading
+from collections.abc import Sequence
 
 import pytest
 
 from pumphouse.domain.errors import CloudRefusedError, ConflictError, LockedError, StaleOwnerError
 from pumphouse.domain.operation import TRANSITIONS, ItemStatus, OperationStatus, StepStatus
+from pumphouse.engine.step import NewItem, StepContext
 from pumphouse.ports.store import Change
+from tests.fakes.marks import MarkItems
 from tests.unit.engine.conftest import Bench
 
 S = OperationStatus
@@ -73,6 +76,21 @@ def test_skip_failed_leaves_them_and_ends_with_errors(bench: Bench) -> None:
     assert ended.status is S.DONE_WITH_ERRORS
     assert ended.steps[1].counts == {ItemStatus.DONE: 2, ItemStatus.SKIPPED: 1}
     assert bench.engine.items(failed.id)[1].error == "no room"
+
+
+def test_retry_looks_again_for_what_there_is_to_do(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.fail_at({"move-1:before": CloudRefusedError("no room")})
+    failed = bench.run()
+    listing = MarkItems.list_items
+
+    def one_more(step: MarkItems, ctx: StepContext) -> Sequence[NewItem]:
+        return [*listing(step, ctx), NewItem("late", "move-late", "thing")]
+
+    monkeypatch.setattr(MarkItems, "list_items", one_more)
+    bench.world.hook = lambda _point: None
+    bench.engine.retry(failed.id)
+    assert bench.engine.run(failed.id).steps[1].counts == {ItemStatus.DONE: 4}
+    assert bench.world.journal.count("do move-0") == bench.world.journal.count("do move-late") == 1
 
 
 def test_skip_failed_needs_failed_items(bench: Bench) -> None:
@@ -252,6 +270,21 @@ class TestChildren:
         bench.world.hook = lambda _point: None
         bench.engine.undo(failed.id)
         assert bench.engine.run(failed.id).status is S.UNDONE
+        assert bench.world.marks() == set()
+
+    def test_a_dead_family_is_paused_and_undone_as_one(self, bench: Bench) -> None:
+        operation = bench.submit("parent")
+        bench.at("commit:after", lambda: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            bench.engine.run(operation)
+        bench.clock.advance(60)
+        other = bench.another()
+        assert other.pause(operation).status is S.PAUSED
+        child = bench.stores.child(operation, "first")
+        assert child is not None
+        assert child.status is S.PAUSED
+        other.undo(operation)
+        assert other.run(operation).status is S.UNDONE
         assert bench.world.marks() == set()
 
     def test_it_cannot_be_steered_alone(self, bench: Bench) -> None:
