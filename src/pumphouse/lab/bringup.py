@@ -9,11 +9,16 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 
+import httpx
+
 from pumphouse.lab import furnish, mounts, saved_databases, venvs
 from pumphouse.lab.cloud import Cloud, Machine
+from pumphouse.lab.errors import LabError, LabTimeoutError
+from pumphouse.lab.identity import CloudAnswerError
 from pumphouse.lab.mariadb import NAME as MARIADB
 from pumphouse.lab.nodes import discover_hosts, launch_node
 from pumphouse.lab.progress import Progress
+from pumphouse.lab.rabbitmq import NAME as RABBITMQ
 from pumphouse.lab.rabbitmq import RabbitMQ
 from pumphouse.lab.readiness import SERVICES_S, CloudReadiness, wait_for_api
 from pumphouse.lab.services import API_SERVICES, INNER_SERVICES
@@ -48,6 +53,7 @@ class BringUp:
         self._machine = machine
         self._topology = topology
         self._progress = progress
+        self._first_error: BaseException | None = None
         self._clouds = [machine.cloud(topology, spec.name) for spec in topology.clouds]
 
     def run(self) -> None:
@@ -55,7 +61,11 @@ class BringUp:
         self._install()
         self._prepare_files()
         with ThreadPoolExecutor(24) as pool:
-            self._start(pool)
+            try:
+                self._start(pool)
+            except BaseException as error:  # Ctrl-C too: the threads see it and stop waiting
+                self._first_error = self._first_error or error
+                raise self._first_error from None
 
     # -- before anything runs
 
@@ -94,11 +104,11 @@ class BringUp:
         )
         if making:  # the migrations need both cores: nothing else starts before they are done
             self._databases()
-        early = [pool.submit(self._start_early, cloud) for cloud in self._clouds]
+        early = [self._submit(pool, self._start_early, cloud) for cloud in self._clouds]
         if not making:
             self._databases()
         _all(early)
-        _all([pool.submit(self._bring_up_cloud, cloud, pool) for cloud in self._clouds])
+        _all([self._submit(pool, self._bring_up_cloud, cloud, pool) for cloud in self._clouds])
 
     def _start_early(self, cloud: Cloud) -> None:
         """What needs no database: OVN and the imports of the preloaded services."""
@@ -137,63 +147,121 @@ class BringUp:
     # -- one cloud
 
     def _bring_up_cloud(self, cloud: Cloud, pool: ThreadPoolExecutor) -> None:
-        nodes = self._topology.cloud(cloud.name).nodes
-        starts: list[Callable[[], object]] = [
-            partial(cloud.services.start, s) for s in ("nova-conductor", *API_SERVICES)
-        ]
-        starts += [partial(cloud.services.start, s) for s in INNER_SERVICES if s != "nova-conductor"]
-        starts += [partial(launch_node, self._machine, self._topology, cloud, node) for node in nodes]
-        _all([pool.submit(self._count, start) for start in starts])
+        services = cloud.services
+        starts: dict[str, Callable[[], object]] = {
+            services.name(s): partial(services.start, s)
+            for s in ("nova-conductor", *API_SERVICES, *INNER_SERVICES)
+        }
+        for node in self._topology.cloud(cloud.name).nodes:
+            starts[services.node_name(node)] = partial(launch_node, self._topology, cloud, node)
+        _all([self._submit(pool, self._start_one, name, start) for name, start in starts.items()])
         self._wait_and_furnish(cloud, pool)
         self._progress.done(READY, f"{cloud.name} is ready")
 
-    def _count(self, start: Callable[[], object]) -> None:
+    def _start_one(self, name: str, start: Callable[[], object]) -> None:
         start()
-        self._progress.done(START, "")
+        self._progress.done(START, name)
 
     def _wait_and_furnish(self, cloud: Cloud, pool: ThreadPoolExecutor) -> None:
-        layout, processes = self._machine.layout, self._machine.processes
-
-        def api(service: str) -> None:
-            wait_for_api(
-                processes, cloud.services.name(service), layout.url(cloud.index, service) + API_PATHS[service]
-            )
-
-        waits = {service: pool.submit(api, service) for service in API_PATHS}
+        layout = self._machine.layout
+        waits = {service: self._submit(pool, self._wait_for_api, cloud, service) for service in API_PATHS}
         waits["keystone"].result()
         client = self._machine.client(cloud.index)
 
         def volume_type() -> None:
             waits["cinder-api"].result()
-            furnish.add_volume_type(layout, cloud.index, client)
+            self._patiently("volume type", partial(furnish.add_volume_type, layout, cloud.index, client))
 
         def public_network() -> None:
             waits["neutron"].result()
-            furnish.add_public_network(layout, cloud.index, client)
+            self._patiently(
+                "public network", partial(furnish.add_public_network, layout, cloud.index, client)
+            )
 
-        furnished = [pool.submit(volume_type), pool.submit(public_network)]
+        furnished = [self._submit(pool, volume_type), self._submit(pool, public_network)]
         _all(list(waits.values()))
-        self._wait_for_services(cloud)
+        readiness = CloudReadiness(layout, cloud.index, client)
+        self._wait_for_services(cloud, readiness)
+        self._map_nodes(cloud, readiness)
         _all(furnished)
 
-    def _wait_for_services(self, cloud: Cloud) -> None:
+    def _patiently(self, what: str, make: Callable[[], None]) -> None:
+        """An API that has only just begun to answer may still say 503."""
+
+        def made() -> bool:
+            self._check()
+            try:
+                make()
+            except CloudAnswerError as error:
+                if not error.passing:
+                    raise
+                return False
+            return True
+
+        wait_until(made, what=what, timeout_s=SERVICES_S, poll_s=1.0)
+
+    def _wait_for_api(self, cloud: Cloud, service: str) -> None:
+        url = self._machine.layout.url(cloud.index, service) + API_PATHS[service]
+        wait_for_api(self._machine.processes, cloud.services.name(service), url, check=self._check)
+
+    def _wait_for_services(self, cloud: Cloud, readiness: CloudReadiness) -> None:
         nodes = list(self._topology.cloud(cloud.name).nodes)
         names = cloud.process_names(tuple(nodes))
-        readiness = CloudReadiness(self._machine.layout, cloud.index, self._machine.client(cloud.index))
-        missing: list[str] = []
+        missing = ["everything"]
 
         def ready() -> bool:
+            self._check()
             for name in names:
                 self._machine.processes.check_alive(name)
-            missing[:] = readiness.down(nodes)
+            try:
+                missing[:] = readiness.down(nodes)
+            except (CloudAnswerError, httpx.HTTPError) as error:  # an API that has only just begun to answer
+                missing[:] = [str(error)]
             return not missing
 
-        wait_until(ready, what=f"all services of {cloud.name} are up", timeout_s=SERVICES_S, poll_s=0.5)
+        try:
+            wait_until(ready, what=f"all services of {cloud.name} are up", timeout_s=SERVICES_S, poll_s=0.5)
+        except LabTimeoutError as error:
+            raise LabTimeoutError(
+                f"{error.message}; missing: {', '.join(missing)}", hint="See `pumphouse lab logs`."
+            ) from error
+
+    def _map_nodes(self, cloud: Cloud, readiness: CloudReadiness) -> None:
+        """A service is up a moment before its compute node exists, so one discovery may come too early."""
+        nodes = list(self._topology.cloud(cloud.name).nodes)
+
+        def mapped() -> bool:
+            self._check()
+            if readiness.unmapped(nodes):
+                discover_hosts(cloud)
+            return not readiness.unmapped(nodes)
+
         if nodes:
-            discover_hosts(cloud)
+            wait_until(mapped, what=f"the nodes of {cloud.name} are mapped", timeout_s=SERVICES_S, poll_s=0.5)
+
+    # -- one failure ends all
+
+    def _submit(
+        self, pool: ThreadPoolExecutor, work: Callable[..., None], *arguments: object
+    ) -> "Future[None]":
+        return pool.submit(self._guarded, work, *arguments)
+
+    def _guarded(self, work: Callable[..., None], *arguments: object) -> None:
+        try:
+            work(*arguments)
+        except BaseException as error:
+            self._first_error = self._first_error or error
+            raise
+
+    def _check(self) -> None:
+        """Called by everything that waits: gives up when another part failed or a shared server died."""
+        if self._first_error:
+            raise LabError("given up, because another part failed")
+        for name in (MARIADB, RABBITMQ):
+            self._machine.processes.check_alive(name)
 
 
-def _all(futures: list[Future[object]] | list[Future[None]]) -> None:
+def _all(futures: list[Future[None]]) -> None:
     """Wait for all; the first error counts."""
     for future in futures:
         future.result()

@@ -143,7 +143,7 @@ def status(
     state_dir: StateDir = None,
     output: Annotated[Output, typer.Option("-o", "--output", help="How to print it.")] = Output.TABLE,
 ) -> None:
-    """Show each process of the lab; the exit code is 1 if one of them is not running."""
+    """Show each process of the lab; the exit code is 1 if one is dead, or only some of them run."""
     with _errors_told():
         rows = _existing(state_dir).status()
         if output is Output.TABLE:
@@ -152,7 +152,7 @@ def status(
             typer.echo(json.dumps([_plain(row) for row in rows], indent=2))
         else:
             typer.echo(yaml.safe_dump([_plain(row) for row in rows], sort_keys=False), nl=False)
-        if any(row.status != "running" for row in rows):
+        if len({row.status for row in rows}) > 1 or any(row.status == "dead" for row in rows):
             raise typer.Exit(1)
 
 

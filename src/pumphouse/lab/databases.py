@@ -114,9 +114,10 @@ class CloudDatabases:
         self._tool("keystone-manage", "keystone", "db_sync")
         url = self._layout.url(self._index, "keystone") + "/v3"
         arguments = [f"--bootstrap-{side}-url={url}" for side in ("admin", "internal", "public")]
-        self._tool(
-            "keystone-manage", "keystone", "bootstrap", f"--bootstrap-password={self._passwords.admin}",
-            "--bootstrap-region-id=RegionOne", *arguments,
+        config = ("--config-file", str(self._configuration.file("keystone")))
+        self._services.tool(
+            "keystone-manage", *config, "bootstrap", "--bootstrap-region-id=RegionOne", *arguments,
+            extra={"OS_BOOTSTRAP_PASSWORD": self._passwords.admin},
         )  # fmt: skip
 
     def _cinder(self) -> None:

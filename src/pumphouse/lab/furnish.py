@@ -16,7 +16,8 @@ def add_volume_type(layout: Layout, index: int, client: CloudClient) -> None:
 
 def add_public_network(layout: Layout, index: int, client: CloudClient) -> None:
     url = layout.url(index, "neutron") + "/v2.0"
-    if client.get(f"{url}/networks", name="public")["networks"]:
+    found = client.get(f"{url}/networks", name="public")["networks"]
+    if found and found[0]["subnets"]:
         return
     network = {
         "name": "public",
@@ -24,7 +25,7 @@ def add_public_network(layout: Layout, index: int, client: CloudClient) -> None:
         "provider:network_type": "flat",
         "provider:physical_network": "public",
     }
-    made = client.post(f"{url}/networks", {"network": network})["network"]
+    made = found[0] if found else client.post(f"{url}/networks", {"network": network})["network"]
     subnet = {
         "name": "public-v4",
         "network_id": made["id"],

@@ -1,13 +1,23 @@
 """A small client for keystone and its neighbours: just what the lab needs to furnish a cloud and to ask how it is."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx
 
 from pumphouse.lab.errors import LabError
 
 Json = dict[str, Any]
+
+
+class CloudAnswerError(LabError):
+    """A cloud's API answered with an error; `passing` if it may be another answer in a moment."""
+
+    code: ClassVar[str] = "lab-cloud-answer"
+
+    def __init__(self, message: str, *, status: int) -> None:
+        super().__init__(message)
+        self.passing = status >= httpx.codes.INTERNAL_SERVER_ERROR
 
 
 class CloudClient:
@@ -42,5 +52,7 @@ class CloudClient:
     def _checked(answer: httpx.Response) -> httpx.Response:
         if answer.is_error:
             asked = f"{answer.request.method} {answer.request.url.path}"
-            raise LabError(f"{asked} was answered {answer.status_code}: {answer.text[:300]}")
+            raise CloudAnswerError(
+                f"{asked} was answered {answer.status_code}: {answer.text[:300]}", status=answer.status_code
+            )
         return answer

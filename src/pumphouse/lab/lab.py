@@ -146,7 +146,7 @@ class Lab:
         """Make `node` a compute node of `cloud`: a real nova-compute of that release, with a chassis."""
         with self._changing():
             changed = self._topology.with_node(cloud, node)
-            nodes.launch_node(self._machine(), changed, self._cloud(cloud), node)
+            nodes.launch_node(changed, self._cloud(cloud), node)
             self._save(changed)
 
     def stop_node(self, cloud: str, node: str) -> None:
@@ -275,6 +275,6 @@ class Lab:
             cloud = self._cloud(spec.name)
             found |= cloud.starters()
             for node in spec.nodes:
-                launch = partial(nodes.launch_node, machine, self._topology, cloud, node)
+                launch = partial(nodes.launch_node, self._topology, cloud, node)
                 found[cloud.services.node_name(node)] = launch
         return found

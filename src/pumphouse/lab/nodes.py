@@ -20,7 +20,7 @@ class NodeState(StrEnum):
     ABSENT = "absent"
 
 
-def launch_node(machine: Machine, topology: Topology, cloud: Cloud, node: str) -> None:
+def launch_node(topology: Topology, cloud: Cloud, node: str) -> None:
     """Start the node in that cloud; a running one is left alone, its rows are completed."""
     cloud.ovn.add_chassis(node, topology.node_numbers[node])
     cloud.services.start_node(node, topology.node_size)

@@ -10,7 +10,7 @@ from pumphouse.lab.layout import Layout, cache_dir
 from pumphouse.lab.processes import Processes
 from pumphouse.lab.release import load_release
 from pumphouse.lab.topology import Topology
-from pumphouse.lab.venvs import is_installed
+from pumphouse.lab.venvs import has_python, is_installed
 
 # What the lab runs, and the Debian package that has it.
 PROGRAMS = {
@@ -42,6 +42,7 @@ def check(layout: Layout, topology: Topology, processes: Processes) -> None:
     if os.geteuid() != 0:
         problems.append(LabError("the lab must run as root", hint="Run it as root: it mounts directories."))
     problems += missing_programs()
+    problems += missing_pythons(topology)
     problems += _space(layout, topology)
     problems += ports_in_use(layout, len(topology.clouds), processes)
     if problems:
@@ -59,6 +60,19 @@ def missing_programs() -> list[LabError]:
             hint=f"apt-get update && DEBIAN_FRONTEND=noninteractive {install} {' '.join(missing)}\n"
             "(a /usr/sbin/policy-rc.d that exits 101 keeps their own daemons from starting)",
         )
+    ]
+
+
+def missing_pythons(topology: Topology) -> list[LabError]:
+    """Releases that are not installed yet and whose Python version is not on this machine."""
+    releases = {c.release: load_release(c.release) for c in topology.clouds}
+    return [
+        LabError(
+            f"OpenStack {release.name} needs Python {release.python[0]}, which is not on this machine",
+            hint=f"Install Python {release.python[0]} (with its venv module and headers).",
+        )
+        for release in releases.values()
+        if not is_installed(release) and not has_python(release)
     ]
 
 

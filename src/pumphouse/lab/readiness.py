@@ -1,5 +1,7 @@
 """When is a cloud up? Every API answers, and every service says *up* in its own list. Asked by `bringup`."""
 
+from collections.abc import Callable
+
 import httpx
 
 from pumphouse.lab.identity import CloudClient
@@ -12,8 +14,15 @@ SERVICES_S = 120.0
 ANSWERS = {200, 300, 401}
 
 
-def wait_for_api(processes: Processes, name: str, url: str, *, timeout_s: float = API_S) -> None:
-    """Until `url` answers sensibly.
+def wait_for_api(
+    processes: Processes,
+    name: str,
+    url: str,
+    *,
+    check: Callable[[], None] = lambda: None,
+    timeout_s: float = API_S,
+) -> None:
+    """Until `url` answers sensibly; `check` is called at each turn and may raise to give up.
 
     Raises:
         ProcessDiedError: the process `name` died meanwhile.
@@ -21,6 +30,7 @@ def wait_for_api(processes: Processes, name: str, url: str, *, timeout_s: float 
     """
 
     def answers() -> bool:
+        check()
         processes.check_alive(name)
         try:
             return httpx.get(url, timeout=60, trust_env=False).status_code in ANSWERS
@@ -52,3 +62,8 @@ class CloudReadiness:
         agents = self._client.get(f"{self._neutron}/agents")["agents"]
         hosts = {row["host"] for row in agents if row["alive"]}
         return missing + [f"network agent on {node}" for node in nodes if node not in hosts]
+
+    def unmapped(self, nodes: list[str]) -> list[str]:
+        """Nodes that the scheduler cannot use yet: Nova lists a hypervisor once its host is mapped to the cell."""
+        listed = self._client.get(f"{self._nova}/os-hypervisors")["hypervisors"]
+        return [node for node in nodes if node not in {row["hypervisor_hostname"] for row in listed}]

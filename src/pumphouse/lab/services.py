@@ -71,9 +71,13 @@ class CloudServices:
             "OS_NEUTRON_CONFIG_FILES": str(etc / "neutron/neutron.conf"),
         }
 
-    def tool(self, name: str, *arguments: str) -> str:
-        """Run a console script of the release (nova-manage...) and return what it printed."""
-        return self._processes.run(str(self._venv / "bin" / name), *arguments, environment=self.environment())
+    def tool(self, name: str, *arguments: str, extra: Mapping[str, str] | None = None) -> str:
+        """Run a console script of the release (nova-manage...) and return what it printed.
+
+        `extra` goes into its environment: secrets go there, for everybody can read a command line.
+        """
+        environment = {**self.environment(), **(extra or {})}
+        return self._processes.run(str(self._venv / "bin" / name), *arguments, environment=environment)
 
     def port(self, service: str) -> int | None:
         return self._layout.cloud_port(self._index, service) if service in CLOUD_PORTS else None

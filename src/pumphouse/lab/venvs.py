@@ -25,6 +25,12 @@ def is_installed(release: Release) -> bool:
     return (environment_dir(release) / COMPLETE).exists()
 
 
+def has_python(release: Release) -> bool:
+    """Whether an interpreter that the release runs on is here; none is ever downloaded."""
+    command = [find_uv_bin(), "python", "find", "--no-python-downloads", release.python[0]]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
 def install(release: Release, say: Callable[[str], None]) -> Path:
     """The environment of `release`, installed from its lock file now if it is not there yet.
 
@@ -43,7 +49,7 @@ def install(release: Release, say: Callable[[str], None]) -> Path:
             return place
         shutil.rmtree(place, ignore_errors=True)
         say(f"installing OpenStack {release.name}")
-        _uv(lock, "venv", "--quiet", "--python", release.python[0], str(place))
+        _uv(lock, "venv", "--quiet", "--no-python-downloads", "--python", release.python[0], str(place))
         recent = [f"--exclude-newer-package={n}={d}" for n, d in release.exclude_newer_package.items()]
         # exclude-newer matters here too: it pins what the source distributions are built with.
         _uv(
