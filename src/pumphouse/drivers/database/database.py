@@ -65,6 +65,17 @@ class Database:
         except sa.exc.SQLAlchemyError as error:
             raise _fault(error) from error
 
+    def prepare(self, work: Callable[[sa.Engine], None]) -> None:
+        """Run `work` on the engine before all else, with its errors in our words.
+
+        Raises:
+            StoreFaultError: the database cannot be reached.
+        """
+        try:
+            work(self.engine)
+        except sa.exc.SQLAlchemyError as error:
+            raise _fault(error) from error
+
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()

@@ -35,7 +35,7 @@ class Stores(
     def __init__(self, url: str, *, clock: Clock | None = None) -> None:
         database = Database(url, clock.now if clock else lambda: datetime.now(UTC))
         super().__init__(database)
-        migrate(database.engine)
+        database.prepare(migrate)
 
     @property
     @override
