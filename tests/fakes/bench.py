@@ -4,10 +4,14 @@ The engine, the stores and the toolbox are the real ones. `gate` holds every ite
 whose items fail; a reason of "block" makes every plan critical.
 """
 
+import atexit
+import shutil
+import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -73,15 +77,24 @@ class Controls:
     gate: threading.Event = field(default_factory=threading.Event)
     failing: set[str] = field(default_factory=set)
     moved: list[str] = field(default_factory=list)
+    undo_fails: bool = False
 
 
 class ToyStep(Step):
     name: ClassVar[str] = "prepare"
     title: ClassVar[str] = "Prepare the node"
 
+    def __init__(self, controls: Controls) -> None:
+        self._controls = controls
+
     @override
     def do(self, ctx: StepContext) -> None:
         ctx.emit("node.prepared", "the node is prepared", environment=ctx.operation.environment, notify=True)
+
+    @override
+    def undo(self, ctx: StepContext) -> None:
+        if self._controls.undo_fails:
+            raise CloudRefusedError("it cannot be put back", hint="try again")
 
 
 class ToyMoves(ItemStep):
@@ -153,7 +166,10 @@ class Toy(Workflow):
 
     @override
     def steps(self, params: Mapping[str, Any]) -> Sequence[Step]:
-        return [ToyStep(), ToyMoves(self._controls)] if self.kind == "evacuate_node" else [ToyStep()]
+        return [
+            ToyStep(self._controls),
+            *([ToyMoves(self._controls)] if self.kind == "evacuate_node" else []),
+        ]
 
 
 KINDS = ("maintain_node", "evacuate_node", "reassign_node", "delete_node", "check_health")
@@ -171,6 +187,7 @@ class Bench:
             self.clouds["old"].add_node(node)
         for server in ("a", "b", "c"):
             self.clouds["old"].add_server(server, "node-1")
+        shutil.copy(_empty_database(), directory / "bench.db")
         self.stores = Stores(f"sqlite:///{directory / 'bench.db'}", clock=self.clock)
         self.tools = DriverToolbox(
             self.stores,
@@ -221,6 +238,15 @@ class Bench:
 
     def _open(self, environment: Environment) -> FakeCloud:
         return self.clouds[environment.access.cloud]
+
+
+@cache
+def _empty_database() -> Path:
+    """Making all tables takes longer than most tests: it is done once in a process."""
+    path = Path(tempfile.mkdtemp(prefix="pumphouse-bench-")) / "empty.db"
+    atexit.register(shutil.rmtree, path.parent, ignore_errors=True)
+    Stores(f"sqlite:///{path}").close()
+    return path
 
 
 @contextmanager

@@ -175,7 +175,7 @@ def operation_picture(
         )
         for e in events
     ]
-    if operation.error:
+    if operation.error and operation.status not in {"done", "undone"}:
         parts.append(Text(operation.error, style="red"))
     if note:
         parts.append(Text(note, style="yellow"))

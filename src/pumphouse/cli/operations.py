@@ -113,6 +113,8 @@ def _act(
     begun = session.clock.now()
     with interrupts_held() as held:
         accepted = session.client.act(operation, action)
+    if accepted.status is OperationStatus.UNDOING:
+        wanted = OperationStatus.UNDONE  # a retry of a failed undo
     ended = watch(session, accepted.id, ours=ours, interrupted=held.seen, since=begun)
     finish(session, ended, output, wanted=wanted)
 

@@ -143,8 +143,7 @@ def operation(found: "OperationView", items: Sequence["ItemView"] = ()) -> Rende
         "started by": found.actor,
         "created": when(found.created_at),
         "took": took(found.started_at, found.ended_at),
-        "error": found.error,
-        "hint": found.hint,
+        **({} if found.status in {"done", "undone"} else {"error": found.error, "hint": found.hint}),
     }
     parts: list[RenderableType] = [_pairs({k: v for k, v in pairs.items() if v})]
     if found.steps:

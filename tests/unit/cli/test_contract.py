@@ -216,6 +216,14 @@ def test_operations_are_steered(person: Person, bench: Bench) -> None:
     assert "[conflict]" in refused.stderr
 
 
+def test_a_failed_undo_is_1_and_its_retry_0(person: Person, bench: Bench) -> None:
+    bench.controls.undo_fails = True
+    done = person.json("node", "maintenance", "on", "old/node-2", "--reason", "x", "--yes")
+    assert person.json("operation", "undo", done["id"], "--yes", code=1)["status"] == "undo_failed"
+    bench.controls.undo_fails = False
+    assert person.json("operation", "retry", done["id"])["status"] == "undone"
+
+
 def test_failed_items_can_be_left_behind(person: Person, bench: Bench) -> None:
     bench.controls.failing.add("b")
     failed = person.json("node", "evacuate", "old/node-1", "--yes", code=1)

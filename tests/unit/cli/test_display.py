@@ -25,6 +25,7 @@ def operation(status: OperationStatus = OperationStatus.RUNNING) -> OperationVie
         status=status,
         created_at=NOW - timedelta(seconds=75),
         started_at=NOW - timedelta(seconds=70),
+        ended_at=NOW,
         steps=(
             StepView(name="a", title="Keep new servers off", position=0, status=StepStatus.DONE),
             StepView(
@@ -64,7 +65,7 @@ def test_the_live_display_shows_everything_that_matters_and_stays(terminal: Cons
         display.note("stopping")
     last = written(terminal)
     for text in (
-        "evacuate node-3 of old", "running", "1 min 1", "Move the servers", "3 of 12 done, 1 failed", "about 1 min 40 s left",
+        "evacuate node-3 of old", "running", "1 min 10 s", "Move the servers", "3 of 12 done, 1 failed", "about 1 min 40 s left",
         "web-19 moved [ok]", "stopping",
     ):  # fmt: skip
         assert text in last, text
