@@ -2,6 +2,7 @@
 
 import threading
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -42,6 +43,36 @@ def test_every_server_is_elsewhere_in_its_old_state(rig: Rig) -> None:
     assert told.count("node.maintenance_entered") == 1
     assert told.count("node.evacuated") == 1
     assert all(len(rig.old.moves(i)) == 1 for i in ids.values())
+
+
+def test_the_port_of_a_stopped_server_need_not_stay_active(rig: Rig) -> None:
+    """Seen on a real cloud: Neutron called it ACTIVE before, and nothing plugs it in on the new node."""
+    server = rig.old.add_server("off", "node-3", "SHUTOFF")
+    rig.old.all_ports[server.id] = [replace(p, status="ACTIVE") for p in rig.old.all_ports[server.id]]
+
+    def unplug() -> None:
+        rig.old.all_ports[server.id] = [replace(p, status="DOWN") for p in rig.old.all_ports[server.id]]
+
+    rig.old.before["confirm_migration"] = [unplug]
+    done = rig.run("evacuate_node")
+    assert done.status is OperationStatus.DONE, rig.errors(done)
+
+
+def test_a_port_that_does_not_come_up_is_a_failure(rig: Rig) -> None:
+    server = rig.old.add_server("web", "node-3")
+
+    def unplug() -> None:
+        rig.old.all_ports[server.id] = [replace(p, status="DOWN") for p in rig.old.all_ports[server.id]]
+
+    operation = rig.submit("evacuate_node")
+    rig.old.before["live_migrate"] = [unplug]
+    failed = rig.engine.run(operation.id)
+    assert failed.status is OperationStatus.FAILED
+    assert "Neutron says port" in rig.errors(failed)
+    rig.old.all_ports[server.id] = [replace(p, status="ACTIVE") for p in rig.old.all_ports[server.id]]
+    done = rig.retry(failed)
+    assert done.status is OperationStatus.DONE, rig.errors(done)
+    assert len(rig.old.moves(server.id)) == 1
 
 
 def test_undo_puts_everything_back(rig: Rig) -> None:

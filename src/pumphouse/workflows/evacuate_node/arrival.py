@@ -76,7 +76,10 @@ def _lacking(cloud: Cloud, server: Server, provider: str, log: Mapping[str, Any]
         ours = {server.id} | {m.uuid or m.id for m in cloud.migrations(server_id=server.id)}
         if held := consumers & ours:
             return f"Placement still holds {', '.join(sorted(held))} on the source"
-    bound, active = set(log.get("bound_ports", ())), set(log.get("active_ports", ()))
+    bound = set(log.get("bound_ports", ()))
+    # the port of a server that does not run may be ACTIVE before and DOWN afterwards, as nothing is plugged in
+    running = log["before"] in {"ACTIVE", "PAUSED"}
+    active = set(log.get("active_ports", ())) if running else set()
     for port in cloud.ports(server.id):
         if port.id in bound and port.host != server.host:
             return f"Neutron has port {port.id} bound to {port.host or 'no host'}"
