@@ -1,0 +1,73 @@
+"""Health checks and the populated workload on both clouds: what they make is gone afterwards, what they find is told by the exit code."""
+
+import signal
+import subprocess
+from time import monotonic, sleep
+
+import pytest
+
+from tests.lab.clouds import remove
+from tests.lab.conftest import TestLab
+from tests.lab.console import BIN
+
+pytestmark = pytest.mark.lab
+LISTS = ("server", "volume", "image", "network", "router", "keypair", "security group", "user")
+
+
+def leftovers(lab: TestLab, cloud: str) -> list[str]:
+    """Names of things that a health check has left in a cloud."""
+    found = []
+    for kind in LISTS:
+        said = lab.console("--os-cloud", cloud, *kind.split(), "list", "-f", "value", program="openstack")
+        assert said.code == 0, said.err
+        found += [line for line in said.out.splitlines() if "pumphouse-health-" in line]
+    said = lab.console("--os-cloud", cloud, "flavor", "list", "--all", "-f", "value", program="openstack")
+    return found + [line for line in said.out.splitlines() if "pumphouse-health-" in line]
+
+
+@pytest.mark.parametrize(
+    ("cloud", "chosen"), [("old", "sanity"), ("new", "sanity"), ("old", "smoke"), ("new", "smoke")]
+)
+def test_both_sets_pass_on_both_releases(used_lab: TestLab, cloud: str, chosen: str) -> None:
+    run = used_lab.console.ok("health", "run", cloud, "--set", chosen)
+    bad = [c for c in run["checks"] if c["status"] not in {"passed", "skipped"}]
+    assert run["status"] == "passed", bad
+    skipped = {c["name"] for c in run["checks"] if c["status"] == "skipped"}
+    if chosen == "smoke":
+        assert ("boot_server" in skipped) == (cloud == "new"), "the new cloud has no node yet"
+        assert leftovers(used_lab, cloud) == []
+
+
+def test_a_killed_smoke_run_is_taken_up_and_leaves_nothing(used_lab: TestLab) -> None:
+    killed = subprocess.Popen(
+        [BIN / "pumphouse", "health", "run", "old", "--set", "smoke"],
+        env=used_lab.console.environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    until = monotonic() + 60
+    while not leftovers(used_lab, "old") and monotonic() < until:
+        sleep(1)
+    killed.send_signal(signal.SIGKILL)
+    killed.wait()
+    assert leftovers(used_lab, "old"), "it was to be killed in the middle"
+    operation = next(o for o in used_lab.console.ok("operation", "list") if o["name"].startswith("smoke"))
+    used_lab.console.ok("operation", "resume", operation["id"])
+    run = used_lab.console.ok("health", "show", "old")
+    assert run["status"] == "passed"
+    assert leftovers(used_lab, "old") == []
+
+
+def test_populate_twice_changes_nothing_and_repairs_what_is_missing(populated: TestLab) -> None:
+    again = populated.console.ok("lab", "populate", "old")
+    assert again["changed"] == 0
+    assert sum(again["servers_by_node"].values()) == 12
+    assert set(again["servers_by_node"]) == {"node-1", "node-2", "node-3"}
+    assert set(again["servers_by_status"]) == {"ACTIVE", "SHUTOFF", "PAUSED"}
+    cloud = populated.cloud("old")
+    lost = cloud.compute.find_server("globex-web-2", all_projects=True)
+    remove(cloud, lost.id)
+    repaired = populated.console.ok("lab", "populate", "old")
+    assert repaired["changed"] == 1
+    assert repaired["counts"]["server"]["made"] == 1
