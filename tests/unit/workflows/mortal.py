@@ -11,8 +11,8 @@ from typing import Any
 from sqlalchemy import event
 
 
-class Crash(SystemExit):
-    """The process is dead. A SystemExit, as threads end of it without a word."""
+class Crash(BaseException):
+    """The process is dead."""
 
 
 class Life:

@@ -122,6 +122,8 @@ class Rig:
         return Engine(stores, mortal_tools(self.tools, self.life), workflows, clock, settings)
 
     def close(self) -> None:
+        if not self.life.ended.is_set():
+            self.engine.close(timeout_s=1.0)
         self.life.ended.set()
         for stores in (self.stores, *self._open):
             stores.close()

@@ -11,6 +11,7 @@ import pytest
 from pumphouse.domain.operation import Operation, OperationStatus
 from tests.unit.workflows.rig import Rig
 
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 STRIDE = int(os.environ.get("PUMPHOUSE_CRASH_STRIDE", "61"))
 ALL = "PUMPHOUSE_CRASH_STRIDE" in os.environ
 
