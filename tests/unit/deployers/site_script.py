@@ -1,7 +1,5 @@
 """An operator's deployment script as the tests use it: keeps its nodes as files in $SITE_DIR. Run as a program, once per action."""
 
-
-
 import json
 import os
 import sys
