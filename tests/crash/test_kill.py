@@ -75,7 +75,7 @@ def test_killed_while_doing(nursery: Nursery, where: Path, point: str) -> None:
 
 @pytest.mark.parametrize("point", [*BACKWARD, *writes(BACKWARD_WRITES)])
 def test_killed_while_undoing(nursery: Nursery, where: Path, point: str) -> None:
-    assert nursery.run(job(where)) == [0]
+    assert nursery.run(job(where, parallel=width(point))) == [0]
     codes = nursery.run(job(where, wish="undo", kill=point, parallel=width(point)))
     beyond = point.startswith(f"apply:{BACKWARD_WRITES}:")
     assert codes == [0 if beyond else -9]
