@@ -263,6 +263,7 @@ class Lab:
     def _discard(self) -> None:
         shutil.rmtree(self.layout.ram_dir, ignore_errors=True)
         shutil.rmtree(self.state_dir / "clouds", ignore_errors=True)
+        shutil.rmtree(self.layout.log_dir, ignore_errors=True)
 
     def _starters(self) -> dict[str, Callable[[], object]]:
         """How to start each process of the lab again."""
