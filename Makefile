@@ -18,7 +18,7 @@ test: setup ## everything: checks, unit, databases, crashes, the real clouds
 	@tools/test
 
 check: setup ## lint, types, import rules, unit tests; under a minute
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check --quiet . && $(BIN)/mypy && $(BIN)/lint-imports --no-timings >/dev/null \
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check --quiet . && $(BIN)/mypy && $(BIN)/lint-imports >/dev/null \
 	  && $(BIN)/pytest -q -n 2 -m "not lab and not database and not crash" tests
 
 lint: setup ## ruff, mypy, import-linter alone

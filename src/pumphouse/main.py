@@ -119,7 +119,7 @@ def build_application(settings: "Settings", *, clock: Clock | None = None) -> Ap
         entries=entries,
         operations=stores,
         clock=clock,
-        deployers=deployer_names,
+        try_deployer=load_deployer,
         changed=tools.forget,
     )
     services = Services(
@@ -225,16 +225,18 @@ class ProcessWiring:
         """Run the server until SIGINT or SIGTERM."""
         import uvicorn
 
+        from pumphouse.engine.recovery import Recovery
         from pumphouse.services.access import Role, Token, TokenAuthenticator
 
         settings = _settings(options)
         _configure_logs(settings, to_stderr=True)
         application = build_application(settings, clock=self.clock)
+        recovery = Recovery(application.engine(), every_s=settings.owner_timeout_s)
         try:
             tokens = [Token("server", Role.ADMIN, _own_token_digest(settings))]
             tokens += [Token(t.name, Role[t.role.upper()], t.sha256) for t in settings.tokens]
             application.outbox.start()
-            application.engine().recover()
+            recovery.start()
             address, at = host or settings.host, port or settings.port
             # uvicorn hands a signal on when it has shut down; ours is the rest of the way
             for number in (signal.SIGINT, signal.SIGTERM):
@@ -250,6 +252,7 @@ class ProcessWiring:
                 server_header=False,
             )
         finally:
+            recovery.close()
             application.close()
 
 

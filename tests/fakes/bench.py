@@ -209,7 +209,7 @@ class Bench:
             entries=FakeEntries(),
             operations=self.stores,
             clock=self.clock,
-            deployers=lambda: ["command", "lab"],
+            try_deployer=try_deployer,
             changed=self.tools.forget,
         )
         self.services = Services(
@@ -258,3 +258,13 @@ def bench_in(directory: Path) -> Iterator[Bench]:
         yield bench
     finally:
         bench.close()
+
+
+def try_deployer(environment: Environment) -> None:
+    """Like `main.load_deployer` with two drivers installed, one of which wants its options right."""
+    if environment.deployer not in {"command", "lab"}:
+        raise InvalidInputError(
+            "deployer", environment.deployer, "it is not installed", hint="installed: command, lab"
+        )
+    if environment.deployer_options.get("install") == "wrong":
+        raise InvalidInputError("deployer_options.install", "wrong", "must be a program with its arguments")

@@ -8,7 +8,19 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "src" / "pumphouse"
 CEILING = 400
-ROOMS = ["domain", "ports", "engine", "workflows", "services", "drivers", "lab", "wire", "client", "cli", "api"]
+ROOMS = [
+    "domain",
+    "ports",
+    "engine",
+    "workflows",
+    "services",
+    "drivers",
+    "lab",
+    "wire",
+    "client",
+    "cli",
+    "api",
+]
 
 
 def test_no_file_is_longer_than_the_ceiling() -> None:

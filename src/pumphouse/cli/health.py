@@ -35,7 +35,7 @@ def run(
     dry_run: DryRun = False,
     output: Output = Format.TABLE,
 ) -> None:
-    """Run a set of checks; nothing is asked, for what it makes it removes. Exit code 1 when a check fails."""
+    """Run a set of checks; nothing is asked, for what it makes it removes. Exit code 4 when a check fails."""
     from pumphouse.wire.health import HealthRequest
 
     session = session_of(context)
@@ -65,7 +65,7 @@ def run(
         result=result,
     )
     if failed:
-        raise typer.Exit(Exit.FAILED)
+        raise typer.Exit(Exit.WITH_ERRORS)
 
 
 @app.command("show")

@@ -10,7 +10,6 @@ from pumphouse.domain.errors import (
     CloudFaultError,
     ConflictError,
     CredentialsError,
-    InvalidInputError,
     NotFoundError,
 )
 from pumphouse.domain.events import NewEvent
@@ -37,7 +36,8 @@ class AddEnvironment:
 
 
 class Environments:
-    """Environments under management. `deployers` names the installed deployer drivers; `changed` is told the name of an
+    """Environments under management. `try_deployer` makes the deployer that an environment names, so that wrong
+    options are said at once (InvalidInputError); `changed` is told the name of an
     environment whose access or deployer is no longer what it was.
     """
 
@@ -50,7 +50,7 @@ class Environments:
         entries: CloudEntries,
         operations: OperationStore,
         clock: Clock,
-        deployers: Callable[[], Sequence[str]],
+        try_deployer: Callable[[Environment], object],
         changed: Callable[[str], None],
     ) -> None:
         self._store = store
@@ -59,7 +59,7 @@ class Environments:
         self._entries = entries
         self._operations = operations
         self._clock = clock
-        self._deployers = deployers
+        self._try_deployer = try_deployer
         self._changed = changed
 
     def list(self) -> Sequence[Environment]:
@@ -88,7 +88,7 @@ class Environments:
 
         Raises:
             ConflictError: the name is taken.
-            InvalidInputError: no such entry, or no such deployer.
+            InvalidInputError: no such entry, no such deployer, or wrong options for it.
             CredentialsError: the cloud refused them.
         """
         if any(e.name == wanted.name for e in self._store.environments()):
@@ -96,7 +96,6 @@ class Environments:
                 f"there is an environment {wanted.name!r} already",
                 hint=f"choose another name, or remove it first: pumphouse env remove {wanted.name}",
             )
-        self._check_deployer(wanted.deployer)
         access = self._entries.find(wanted.cloud, wanted.config_file)
         if wanted.store:
             access = self._entries.seal(access)
@@ -108,6 +107,7 @@ class Environments:
             deployer_options=dict(wanted.deployer_options or {}),
             added_at=self._clock.now(),
         )
+        self._check_deployer(environment)
         self._store.add_environment(environment)
         self._changed(environment.name)
         try:
@@ -152,16 +152,20 @@ class Environments:
     def change(
         self, name_or_id: str, *, deployer: str | None, deployer_options: Mapping[str, Any] | None
     ) -> Environment:
-        """Set the deployer ("" for none) or merge its options (a None value takes an option away)."""
+        """Set the deployer ("" for none) or merge its options (a None value takes an option away).
+
+        Raises:
+            InvalidInputError: no such deployer, or wrong options for it; nothing is changed.
+        """
         environment = self.show(name_or_id)
         if deployer is not None:
-            self._check_deployer(deployer)
             environment = replace(environment, deployer=deployer or None)
         if deployer_options is not None:
             merged = {**environment.deployer_options, **deployer_options}
             environment = replace(
                 environment, deployer_options={k: v for k, v in merged.items() if v is not None}
             )
+        self._check_deployer(environment)
         self._store.update_environment(environment)
         self._changed(environment.name)
         self._tell("environment.changed", f"environment {environment.name} was changed", environment)
@@ -184,14 +188,9 @@ class Environments:
         self._changed(environment.name)
         self._tell("environment.removed", f"environment {environment.name} was removed", environment)
 
-    def _check_deployer(self, name: str | None) -> None:
-        if not name:
-            return
-        known = sorted(self._deployers())
-        if name not in known:
-            raise InvalidInputError(
-                "deployer", name, "there is no such deployer", hint=f"installed: {', '.join(known)}"
-            )
+    def _check_deployer(self, environment: Environment) -> None:
+        if environment.deployer is not None:
+            self._try_deployer(environment)
 
     def _tell(self, type: str, message: str, environment: Environment) -> None:
         self._events.append(

@@ -125,6 +125,7 @@ def test_an_environment_that_does_not_answer_is_a_row_and_4(person: Person, benc
         ("env", "show", "nope"),
         ("env", "add", "x", "--cloud", "nowhere"),
         ("env", "add", "x", "--cloud", "old", "--deployer", "magic"),
+        ("env", "set", "old", "--deployer", "command", "--option", "install=wrong"),
         ("env", "add", "x", "--cloud", "old", "--option", "novalue"),
         ("env", "set", "old"),
         ("operation", "show", "00000000"),

@@ -238,7 +238,7 @@ def test_parallel_moves_respect_the_limits(rig: Rig, monkeypatch: pytest.MonkeyP
 
     def slowly(seconds: float) -> None:
         threading.Event().wait(0.002)
-        sleep(seconds / 20)
+        sleep(max(seconds / 20, 0.01))  # never so little that the last of a wait takes for ever
 
     monkeypatch.setattr(rig.old, "live_migrate", count)
     monkeypatch.setattr(rig.clock, "sleep", slowly)
