@@ -22,6 +22,14 @@ from rich.table import Table
 
 PUMPHOUSE = str(Path(sys.executable).parent / "pumphouse")
 NODE, OLD, NEW, SERVER = "node-3", "old", "new", "demo-first-server"
+NEXT = (
+    ("pumphouse operation list", "what was done; `show ID` for the steps, `undo ID` for the way back"),
+    ("pumphouse node evacuate old/node-2 --dry-run", "what an evacuation would do"),
+    ("pumphouse node maintenance on old/node-1 --reason test", "no new server there"),
+    ("pumphouse health run old --set smoke", "boots, attaches, snapshots, and cleans up"),
+    ('eval "$(pumphouse lab env)"', "then: openstack --os-cloud old server list --all-projects"),
+    ("pumphouse lab down", "stop both clouds; `--wipe` forgets them"),
+)
 console = Console()
 
 
@@ -150,18 +158,15 @@ def summary(
     )
     if wrong:
         console.print(f"[red]Not as they were: {', '.join(sorted(wrong))}[/red]")
-    console.print(
-        Panel(
-            "pumphouse node list                                   both clouds, node by node\n"
-            "pumphouse operation list                              what was done; `operation show ID` for its steps\n"
-            "pumphouse node evacuate old/node-2 --dry-run          what an evacuation would do\n"
-            "pumphouse node maintenance on old/node-1 --reason me  no new server there\n"
-            "pumphouse health run old --set smoke                  boots, attaches, snapshots, and cleans up\n"
-            'eval "$(pumphouse lab env)"; openstack --os-cloud old server list --all-projects\n'
-            "pumphouse lab down                                    stop both clouds (`--wipe` forgets them)",
-            title="What to try next (with .venv/bin in PATH)",
-        )
+    tips = Table(
+        title="What to try next (with .venv/bin in PATH)", title_justify="left", box=None, show_header=False
     )
+    tips.add_column(style="bold")
+    tips.add_column(style="dim")
+    for command, what in NEXT:
+        tips.add_row(command, what)
+    console.print()
+    console.print(tips)
     return 1 if wrong or not serves else 0
 
 

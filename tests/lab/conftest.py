@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from openstack.connection import Connection
 
-from tests.lab.clouds import connect
+from pumphouse.lab import Lab
+from tests.lab import clouds
 from tests.lab.console import Console
 
 LAB_DIR = Path(os.environ.get("PUMPHOUSE_TEST_LAB_DIR", Path(__file__).parents[2] / ".lab-test")).absolute()
@@ -24,20 +25,22 @@ class TestLab:
     __test__ = False
     console: Console
     touched: bool = False
+    """whether nodes have left, or joined, since the clouds were made"""
+    populated: bool = False
 
     @property
     def directory(self) -> Path:
         return self.console.lab_dir
 
     def cloud(self, name: str) -> Connection:
-        return connect(self.directory / "clouds.yaml", name)
+        return clouds.connect(self.directory / "clouds.yaml", name)
 
     def reset(self) -> None:
         """Fresh clouds and a fresh Pumphouse; the environments are registered anew."""
         shutil.rmtree(self.console.state_dir, ignore_errors=True)
         said = self.console("lab", "reset", timeout_s=900)
         assert said.code == 0, said.err[-4000:]
-        self.touched = False
+        self.touched = self.populated = False
 
 
 @pytest.fixture(scope="session")
@@ -65,14 +68,32 @@ def lab(lab_session: TestLab) -> TestLab:
 
 @pytest.fixture(scope="module")
 def used_lab(lab: TestLab) -> TestLab:
-    """The same for modules that move nodes: whoever comes next gets fresh clouds."""
+    """The same for modules that take nodes away or add some: whoever comes next gets fresh clouds."""
     lab.touched = True
     return lab
 
 
 @pytest.fixture(scope="module")
-def populated(used_lab: TestLab) -> TestLab:
+def populated(lab: TestLab) -> TestLab:
     """`old` with the believable workload of `lab populate`."""
-    said = used_lab.console("lab", "populate", "old", timeout_s=900)
-    assert said.code == 0, said.err[-4000:]
+    if not lab.populated:
+        said = lab.console("lab", "populate", "old", timeout_s=900)
+        assert said.code == 0, said.err[-4000:]
+        lab.populated = True
+    return lab
+
+
+@pytest.fixture(scope="module")
+def two_nodes_each(used_lab: TestLab) -> TestLab:
+    """`new` gets two nodes of its own besides `old`'s three."""
+    machine, cloud = Lab(used_lab.directory), used_lab.cloud("new")
+    nodes = ("node-11", "node-12")
+    for node in nodes:
+        machine.start_node("new", node)
+    clouds.wait_for(
+        "the new nodes up",
+        lambda: all(clouds.compute_hosts(cloud).get(n, ("", ""))[1] == "up" for n in nodes),
+    )
+    machine.discover_hosts("new")
+    clouds.wait_for("the new nodes in Placement", lambda: set(nodes) <= set(clouds.providers(cloud)))
     return used_lab

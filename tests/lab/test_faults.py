@@ -10,6 +10,7 @@ import yaml
 
 from pumphouse.lab import Lab
 from tests.lab import clouds
+from tests.lab.breaking_proxy import BreakingProxy
 from tests.lab.conftest import TestLab
 from tests.lab.records import Records
 
@@ -94,10 +95,10 @@ class TestDuringAnEvacuation:
         used_lab.console("node", "maintenance", "off", "old/node-3", "--yes")
         clouds.remove(old, *(s.id for s in made))
 
-    def evacuate_while(self, lab: TestLab, disturb: Thread) -> None:
+    def evacuate_while(self, lab: TestLab, disturb: Thread, environment: str = "old") -> None:
         records = Records(lab.console.state_dir / "pumphouse.db")
         known = records.running_items()
-        running = lab.console.begin("node", "evacuate", "old/node-3", "--parallel", "2", "--yes")
+        running = lab.console.begin("node", "evacuate", f"{environment}/node-3", "--parallel", "2", "--yes")
         end = monotonic() + 120
         while records.running_items() <= known and running.process.poll() is None:
             assert monotonic() < end
@@ -130,6 +131,26 @@ class TestDuringAnEvacuation:
 
         self.evacuate_while(used_lab, Thread(target=outage))
         self.everywhere_else(used_lab, four_servers)
+
+    def test_nova_answers_500_for_ten_seconds(
+        self, used_lab: TestLab, four_servers: list[str], tmp_path: Path
+    ) -> None:
+        entry = yaml.safe_load((used_lab.directory / "clouds.yaml").read_text())["clouds"]["old"]
+        nova = used_lab.cloud("old").session.get_endpoint(service_type="compute", interface="public")
+        proxy = BreakingProxy(str(nova))
+        path = tmp_path / "clouds.yaml"
+        path.write_text(
+            yaml.safe_dump({"clouds": {"shaky": {**entry, "compute_endpoint_override": proxy.url}}})
+        )
+        try:
+            used_lab.console.ok("env", "add", "shaky", "--cloud", "shaky", "--config", str(path))
+            self.evacuate_while(used_lab, Thread(target=proxy.break_for, args=(10,)), "shaky")
+            assert proxy.refused > 0
+            self.everywhere_else(used_lab, four_servers)
+            used_lab.console.ok("node", "maintenance", "off", "shaky/node-3", "--yes")
+        finally:
+            used_lab.console("env", "remove", "shaky", "--yes")
+            proxy.close()
 
     def test_the_token_expires_in_the_middle(self, used_lab: TestLab, four_servers: list[str]) -> None:
         """Keystone forgets every token: its keys are replaced, as after an emergency rotation."""

@@ -28,35 +28,35 @@ def leftovers(lab: TestLab, cloud: str) -> list[str]:
 @pytest.mark.parametrize(
     ("cloud", "chosen"), [("old", "sanity"), ("new", "sanity"), ("old", "smoke"), ("new", "smoke")]
 )
-def test_both_sets_pass_on_both_releases(used_lab: TestLab, cloud: str, chosen: str) -> None:
-    run = used_lab.console.ok("health", "run", cloud, "--set", chosen)
+def test_both_sets_pass_on_both_releases(lab: TestLab, cloud: str, chosen: str) -> None:
+    run = lab.console.ok("health", "run", cloud, "--set", chosen)
     bad = [c for c in run["checks"] if c["status"] not in {"passed", "skipped"}]
     assert run["status"] == "passed", bad
     skipped = {c["name"] for c in run["checks"] if c["status"] == "skipped"}
     if chosen == "smoke":
         assert ("boot_server" in skipped) == (cloud == "new"), "the new cloud has no node yet"
-        assert leftovers(used_lab, cloud) == []
+        assert leftovers(lab, cloud) == []
 
 
-def test_a_killed_smoke_run_is_taken_up_and_leaves_nothing(used_lab: TestLab) -> None:
+def test_a_killed_smoke_run_is_taken_up_and_leaves_nothing(lab: TestLab) -> None:
     killed = subprocess.Popen(
         [BIN / "pumphouse", "health", "run", "old", "--set", "smoke"],
-        env=used_lab.console.environment,
+        env=lab.console.environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
     until = monotonic() + 60
-    while not leftovers(used_lab, "old") and monotonic() < until:
+    while not leftovers(lab, "old") and monotonic() < until:
         sleep(1)
     killed.send_signal(signal.SIGKILL)
     killed.wait()
-    assert leftovers(used_lab, "old"), "it was to be killed in the middle"
-    operation = next(o for o in used_lab.console.ok("operation", "list") if o["name"].startswith("smoke"))
-    used_lab.console.ok("operation", "resume", operation["id"])
-    run = used_lab.console.ok("health", "show", "old")
+    assert leftovers(lab, "old"), "it was to be killed in the middle"
+    operation = next(o for o in lab.console.ok("operation", "list") if o["name"].startswith("smoke"))
+    lab.console.ok("operation", "resume", operation["id"])
+    run = lab.console.ok("health", "show", "old")
     assert run["status"] == "passed"
-    assert leftovers(used_lab, "old") == []
+    assert leftovers(lab, "old") == []
 
 
 def test_populate_twice_changes_nothing_and_repairs_what_is_missing(populated: TestLab) -> None:

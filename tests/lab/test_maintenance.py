@@ -2,27 +2,10 @@
 
 import pytest
 
-from pumphouse.lab import Lab
 from tests.lab import clouds
 from tests.lab.conftest import TestLab
 
 pytestmark = pytest.mark.lab
-
-
-@pytest.fixture(scope="module")
-def two_nodes_each(used_lab: TestLab) -> TestLab:
-    """`new` gets two nodes of its own besides `old`'s three."""
-    lab, cloud = Lab(used_lab.directory), used_lab.cloud("new")
-    nodes = ("node-11", "node-12")
-    for node in nodes:
-        lab.start_node("new", node)
-    clouds.wait_for(
-        "the new nodes up",
-        lambda: all(clouds.compute_hosts(cloud).get(n, ("", ""))[1] == "up" for n in nodes),
-    )
-    lab.discover_hosts("new")
-    clouds.wait_for("the new nodes in Placement", lambda: set(nodes) <= set(clouds.providers(cloud)))
-    return used_lab
 
 
 @pytest.mark.parametrize(("name", "node"), [("old", "node-2"), ("new", "node-11")])

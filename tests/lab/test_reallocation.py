@@ -5,7 +5,7 @@ import pytest
 from tests.lab import clouds
 from tests.lab.conftest import TestLab
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("used_lab")]
 
 
 def test_a_compute_node_moves_and_every_server_lives_on(populated: TestLab) -> None:
