@@ -336,7 +336,7 @@ def _handler_of(cloud: SimulatedCloud) -> type[BaseHTTPRequestHandler]:
             self.wfile.write(body)
             self.wfile.flush()
 
-        do_GET = do_POST = do_PUT = do_DELETE = handle_any  # noqa: N815 - http.server wants these names
+        do_GET = do_POST = do_PUT = do_DELETE = handle_any
 
     return Handler
 
