@@ -28,6 +28,8 @@ PAGE: Final = 1000
 
 _LOG = logging.getLogger(__name__)
 _FIRST_DELAY_S, _LONGEST_DELAY_S = 0.25, 4.0
+_FIRST_CONTACT_S = 12.0
+"""A cloud that has never answered us is more likely wrongly named than restarting: it gets this long, enough for a restarted service."""
 _SAID_AS = {
     "compute": "nova",
     "network": "neutron",
@@ -48,6 +50,8 @@ class Transport:
         self._local = threading.local()
         self._lock = threading.Lock()
         self._endpoints: dict[str, endpoints.Endpoint] = {}
+        self._unanswered: dict[str, tuple[float, CloudFaultError | None]] = {}
+        self._answered = False
         self._doors: dict[str, threading.Lock] = {}
         self._spread = itertools.count()
         self._pool = ThreadPoolExecutor(
@@ -141,9 +145,17 @@ class Transport:
             return known
         with self._lock:
             door = self._doors.setdefault(service, threading.Lock())
-        with door:  # one thread asks, the others wait for its answer
+        came = self._clock.monotonic()
+        with door:  # one thread asks, the others wait for its answer, be it a fault
             if service not in self._endpoints:
-                self._endpoints[service] = self._patiently(lambda: self._discover(service))
+                failed_at, fault = self._unanswered.get(service, (-1.0, None))
+                if fault is not None and failed_at > came:
+                    raise fault
+                try:
+                    self._endpoints[service] = self._patiently(lambda: self._discover(service))
+                except CloudFaultError as error:
+                    self._unanswered[service] = (self._clock.monotonic(), error)
+                    raise
             return self._endpoints[service]
 
     def catalog(self) -> list[dict[str, Any]]:
@@ -165,7 +177,10 @@ class Transport:
         self._local.worker = True
 
     def _patiently(self, call: Callable[[], T]) -> T:
-        deadline = self._clock.monotonic() + self.settings.read_deadline_s
+        patience = self.settings.read_deadline_s
+        if not self._answered:
+            patience = min(patience, _FIRST_CONTACT_S)
+        deadline = self._clock.monotonic() + patience
         delay = _FIRST_DELAY_S
         while True:
             try:
@@ -212,7 +227,7 @@ class Transport:
     ) -> Any:
         session = self._identity.session()
         timeouts = (self.settings.connect_s, self.settings.read_s)
-        return translated(
+        response = translated(
             what,
             lambda: session.request(
                 url,
@@ -225,6 +240,8 @@ class Transport:
                 **content,
             ),
         )
+        self._answered = True
+        return response
 
     def _discover(self, service: str) -> endpoints.Endpoint:
         url = self.settings.endpoint_overrides.get(service) or self._identity.url_of(service)
