@@ -2,7 +2,7 @@
 
 Time is the clock's: a live migration ends when its seconds have passed. `journal` holds every changing call in order. Faults:
 `fail("live_migrate", CloudFaultError("..."))` raises once before the call has an effect (`after=True`: the effect happens, the answer
-is lost); `outcomes[server_id] = ["unchanged", "error", "hang", "failed-error-state"]` decides the next migrations of a server; `before["disable_node"]`
+is lost); `outcomes[server_id] = ["unchanged", "error", "hang", "lost", "crashed"]` decides the next migrations of a server; `before["disable_node"]`
 is called ahead of that call (servers racing in); `refused` is a call that is answered with 400 until told otherwise.
 """
 
@@ -258,6 +258,8 @@ class World:
                 self.after(seconds, lambda: self.fail_move(number, "error", server.status))
             case "lost":
                 self.after(seconds, lambda: self.fail_move(number, "error", "ERROR"))
+            case "crashed":
+                self.after(seconds, lambda: self.fail_move(number, "error", "ERROR", power_state="crashed"))
             case "hang":
                 pass
             case _:
@@ -282,7 +284,9 @@ class World:
         if not cold:
             self.held.pop(migration.uuid, None)
 
-    def fail_move(self, number: str, status: str, server_status: str = "") -> None:
+    def fail_move(
+        self, number: str, status: str, server_status: str = "", *, power_state: str = "running"
+    ) -> None:
         """The server stays; the migration says `status`, which may be a lie (`completed`)."""
         migration = self.see_migration(number)
         if not migration.running:
@@ -290,7 +294,10 @@ class World:
         if migration.uuid in self.held:
             self.held[migration.server_id] = self.held.pop(migration.uuid)
         self.set_migration(number, status=status)
-        self.change(migration.server_id, task_state="", status=server_status or self.states_before[number])
+        power = {"power_state": power_state} if server_status == "ERROR" else {}
+        self.change(
+            migration.server_id, task_state="", status=server_status or self.states_before[number], **power
+        )
 
     def confirmed(self, number: str) -> None:
         migration = self.set_migration(number, status="confirmed")

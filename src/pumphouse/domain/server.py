@@ -39,6 +39,8 @@ class Server:
     config_drive: bool = False
     created_at: str = ""
     fault: str = ""
+    power_state: str = ""
+    """what the hypervisor last said: running, paused, shutdown, crashed, suspended; "" when it said nothing"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -146,13 +146,30 @@ def test_a_stuck_migration_is_aborted_and_moved_again(rig: Rig) -> None:
 
 def test_a_server_lost_in_its_move_is_reported_and_the_rest_goes_on(rig: Rig) -> None:
     ids = fill(rig)
-    rig.old.outcomes[ids["web-1"]] = ["lost"]
+    rig.old.outcomes[ids["web-1"]] = ["crashed"]
     done = rig.run("evacuate_node", on_failure="skip")
     assert done.status is OperationStatus.DONE_WITH_ERRORS, rig.errors(done)
     assert "ERROR" in rig.errors(done)
     assert rig.events("node.evacuation_incomplete")
     assert not rig.events("node.evacuated")
     assert rig.old.moves(ids["web-1"]) == ["live_migrate"]
+
+
+def test_a_running_server_that_nova_calls_error_after_our_move_is_moved_all_the_same(rig: Rig) -> None:
+    ids = fill(rig)
+    rig.old.outcomes[ids["web-1"]] = ["lost"]
+    done = rig.run("evacuate_node")
+    assert done.status is OperationStatus.DONE, rig.errors(done)
+    moved = rig.old.all_servers[ids["web-1"]]
+    assert (moved.status, moved.host != "node-3") == ("ACTIVE", True)
+    assert [e.subject for e in rig.events("server.state_reset")] == [f"server {ids['web-1']}"]
+
+
+def test_a_server_that_was_in_error_before_is_not_touched(rig: Rig) -> None:
+    broken = rig.old.add_server("broken", "node-3", "ERROR")
+    plan = rig.engine.plan("evacuate_node", {"environment": "old", "node": "node-3"})
+    assert plan.blocked
+    assert [c for c, s, _ in rig.old.journal if s == broken.id] == []
 
 
 def test_on_failure_undo_goes_back_by_itself(rig: Rig) -> None:

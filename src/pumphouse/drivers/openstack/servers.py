@@ -66,6 +66,10 @@ class Servers:
             marker = {"marker": rows[-1]["uuid"]}
 
 
+_POWER_STATES = {1: "running", 3: "paused", 4: "shutdown", 6: "crashed", 7: "suspended"}
+"""Nova's numbers (compute API, servers, `OS-EXT-STS:power_state`); 0 is NOSTATE."""
+
+
 def to_server(environment: str, flavors: _Flavors, row: dict[str, Any]) -> Server:
     """A server from Nova's row. A server in a cell that is down has only a few fields, and the status UNKNOWN (2.69)."""
     image = row.get("image") or {}
@@ -87,6 +91,7 @@ def to_server(environment: str, flavors: _Flavors, row: dict[str, Any]) -> Serve
         config_drive=row.get("config_drive") in ("True", True),
         created_at=row.get("created", ""),
         fault=str(fault.get("message") or ""),
+        power_state=_POWER_STATES.get(row.get("OS-EXT-STS:power_state") or 0, ""),
     )
 
 

@@ -27,6 +27,7 @@ from pumphouse.workflows.evacuate_node.verdict import CANNOT, COLD, LEAVE, LIVE,
 
 ABORT_S = 120.0
 """How long an aborted migration may take to let go."""
+MENDED_AT_MOST = 3
 CONFIRM_S = 300.0
 """How long the source may take to clean up after a confirmed cold migration."""
 
@@ -89,6 +90,9 @@ class Journey:
         ):
             self._wake(server)
             return None
+        if server.status == "ERROR" and self._is_ours_to_mend(server):
+            self._mend(server)
+            return None
         verdict = judge(server, stopped=self.stopped, suspended=self.suspended)
         if verdict.method == LEAVE:
             return Skipped(verdict.reason)
@@ -103,6 +107,28 @@ class Journey:
         else:
             self._ask(server, verdict.method, target)
         return None
+
+    def _is_ours_to_mend(self, server: Server) -> bool:
+        """When its messages get lost (RabbitMQ restarted), Nova calls a server ERROR although its guest never stopped running. Only a server
+        that was ACTIVE when we asked for its live migration, and that the hypervisor says is running, is called ACTIVE again.
+        """
+        return (
+            self.log.get("before") == "ACTIVE"
+            and self.log.get("method") == LIVE
+            and server.power_state == "running"
+            and int(self.log.get("mended", 0)) < MENDED_AT_MOST
+        )
+
+    def _mend(self, server: Server) -> None:
+        self._note(mended=int(self.log.get("mended", 0)) + 1)
+        self.cloud.reset_state(server.id, active=True)
+        self.ctx.emit(
+            "server.state_reset",
+            f"{self.name} was called ERROR after its migration had failed ({server.fault or 'no reason given'}); it runs, and is ACTIVE again",
+            subject=f"server {self.server_id}",
+            environment=self.cloud.environment,
+            severity=Severity.WARNING,
+        )
 
     def _before(self, server: Server) -> str:
         """The state that it must be in afterwards, recorded before anything is done to it."""
