@@ -5,6 +5,7 @@ Types the commands that an operator would type, looks at the clouds with their o
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -22,8 +23,11 @@ from rich.table import Table
 
 PUMPHOUSE = str(Path(sys.executable).parent / "pumphouse")
 NODE, OLD, NEW, SERVER = "node-3", "old", "new", "demo-first-server"
+SETTLED = {"done", "done_with_errors", "cancelled", "undone"}
 NEXT = (
-    ("pumphouse operation list", "what was done; `show ID` for the steps, `undo ID` for the way back"),
+    ("pumphouse operation list", "what was done; `operation show ID` for the steps"),
+    (f"openstack --os-cloud {NEW} server delete {SERVER}", "(after the line with eval) and then"),
+    ("pumphouse operation undo ID", "the way back: the node and its servers return"),
     ("pumphouse node evacuate old/node-2 --dry-run", "what an evacuation would do"),
     ("pumphouse node maintenance on old/node-1 --reason test", "no new server there"),
     ("pumphouse health run old --set smoke", "boots, attaches, snapshots, and cleans up"),
@@ -48,6 +52,10 @@ def main() -> int:
     story.chapter("Both clouds, before", show_clouds)
     old, new = cloud(OLD), cloud(NEW)
     before = placement(old)
+    story.chapter(
+        "The plan: nothing is changed yet",
+        lambda: pumphouse("node", "move", f"{OLD}/{NODE}", "--to", NEW, "--dry-run"),
+    )
     story.chapter(
         f"{NODE} is evacuated and moves from {OLD} to {NEW}",
         lambda: pumphouse("node", "move", f"{OLD}/{NODE}", "--to", NEW, "--yes"),
@@ -77,17 +85,35 @@ class Story:
             console.print(
                 "The lab is left as it is: `pumphouse lab status`, `pumphouse operation list`, `pumphouse lab logs SERVICE`."
             )
-            sys.exit(1)
+            sys.exit(error.returncode)
         self.chapters.append((title, monotonic() - begun))
 
 
 def start_lab() -> None:
-    """Bring the lab up; when an earlier demo has moved the node already, start again with fresh clouds."""
+    """Bring the lab up; when an earlier run has moved the node already, or was left in the middle, start again with fresh clouds."""
     pumphouse("lab", "up")
-    nodes = answer("node", "list")
-    if (OLD, NODE) not in {(n["environment"], n["name"]) for n in nodes}:
-        console.print(f"{NODE} has left {OLD} in an earlier run: fresh clouds, please.")
+    for name in (OLD, NEW):
+        insist_on_the_lab(name)
+    unfinished = [o for o in answer("operation", "list") if o["status"] not in SETTLED]
+    if unfinished or node_in_old() != "up":
+        console.print(f"An earlier run has changed {NODE} of {OLD}: fresh clouds, please.")
         pumphouse("lab", "reset")
+
+
+def insist_on_the_lab(name: str) -> None:
+    """The demo moves things about without asking: never in a cloud that only happens to have the same name."""
+    found = answer("env", "show", name)
+    if found["config_file"] != f"{lab_path()}/clouds.yaml":
+        console.print(
+            f"[red]The environment {name} is not the lab's but {found['config_file'] or 'a stored copy'}: the demo leaves it alone.[/red]\n"
+            f"Run it with another PUMPHOUSE_STATE_DIR, or `pumphouse env remove {name}` first."
+        )
+        sys.exit(1)
+
+
+def node_in_old() -> str:
+    """The status of the node in the old cloud; "" when it is not there."""
+    return next((n["status"] for n in answer("node", "list", "--env", OLD) if n["name"] == NODE), "")
 
 
 def show_clouds() -> None:
@@ -156,6 +182,8 @@ def summary(
             else f"[red]{NODE} does not serve in {NEW}.[/red]"
         )
     )
+    for name in (OLD, NEW):
+        console.print(health_before_and_after(name))
     if wrong:
         console.print(f"[red]Not as they were: {', '.join(sorted(wrong))}[/red]")
     tips = Table(
@@ -170,11 +198,26 @@ def summary(
     return 1 if wrong or not serves else 0
 
 
+def health_before_and_after(environment: str) -> str:
+    """The sanity checks that the move ran before it began and after it had ended."""
+    runs = [r for r in answer("health", "show", environment, "--history") if r["set"] == "sanity"]
+    after, before = (
+        f"{sum(c['status'] == 'passed' for c in r['checks'])} passed, {sum(c['status'] == 'failed' for c in r['checks'])} failed"
+        for r in runs[:2]
+    )
+    return f"Health of {environment}: before the move {before}; after it {after}."
+
+
 def pumphouse(*words: str) -> None:
     """Type a command; its display goes to the screen."""
     console.print(f"[dim]$ pumphouse {' '.join(words)}[/dim]")
     sys.stdout.flush()
-    subprocess.run([PUMPHOUSE, *words], check=True)
+    # Ctrl-C belongs to the command on the screen: it asks what is meant, and its exit code ends the demo
+    heard = signal.signal(signal.SIGINT, lambda *_: None)
+    try:
+        subprocess.run([PUMPHOUSE, *words], check=True)
+    finally:
+        signal.signal(signal.SIGINT, heard)
 
 
 def answer(*words: str) -> Any:
@@ -186,13 +229,17 @@ def answer(*words: str) -> Any:
 
 def cloud(name: str) -> Connection:
     """The cloud itself, past Pumphouse."""
-    where = subprocess.run(
-        [PUMPHOUSE, "lab", "path"], check=True, stdout=subprocess.PIPE, text=True
-    ).stdout.strip()
-    config = OpenStackConfig(config_files=[f"{where}/clouds.yaml"], load_envvars=False)
+    config = OpenStackConfig(config_files=[f"{lab_path()}/clouds.yaml"], load_envvars=False)
     connection = openstack.connection.Connection(config=config.get_one(cloud=name))
     connection.compute.default_microversion = "2.79"
     return connection
+
+
+def lab_path() -> str:
+    """The lab's state directory."""
+    return subprocess.run(
+        [PUMPHOUSE, "lab", "path"], check=True, stdout=subprocess.PIPE, text=True
+    ).stdout.strip()
 
 
 def placement(of: Connection) -> dict[str, tuple[str, str]]:
