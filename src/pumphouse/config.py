@@ -165,14 +165,17 @@ def load(**given: Any) -> Settings:
 def _explained(first: Mapping[str, Any]) -> InvalidInputError:
     field = ".".join(str(part) for part in first["loc"]) or "configuration"
     secret = any(str(part) in HIDDEN for part in first["loc"])
-    value = "(not shown)" if secret or isinstance(first.get("input"), dict | list) else first.get("input")
+    value = first.get("input")
     if first["type"] == "extra_forbidden":
         known = ", ".join(sorted(Settings.model_fields))
-        return InvalidInputError(field, value, "there is no such setting", hint=f"settings are: {known}")
+        return InvalidInputError(
+            field, value, "there is no such setting", hint=f"settings are: {known}", hidden=True
+        )
     variable = f"{PREFIX}{str(first['loc'][0]).upper()}" if first["loc"] else PREFIX
     return InvalidInputError(
         field,
         value,
         str(first["msg"]).removeprefix("Value error, "),
         hint=f"correct {variable} or '{field}' in the configuration file",
+        hidden=secret,
     )

@@ -69,7 +69,7 @@ def problem_of(error: errors.PumphouseError) -> ProblemView:
         code=error.code,
         hint=error.hint,
         field=wrong.field if wrong else None,
-        value=str(wrong.value) if wrong and wrong.value is not None else None,
+        value=_told(wrong.value) if wrong else None,
         findings=tuple(FindingView.model_validate(f) for f in found),
     )
 
@@ -99,20 +99,15 @@ def _on_validation(request: Request, error: Exception) -> JSONResponse:
     first = error.errors()[0]
     where = [str(part) for part in first["loc"]]
     field = ".".join(where[1:]) or where[0]
-    given = first.get("input")
-    value = given if isinstance(given, str | int | float | bool) else None
-    shown = "" if value is None else f" {value!r}"
-    problem = ProblemView(
-        type="urn:pumphouse:problem:invalid-input",
-        title=TITLES[422],
-        status=422,
-        detail=f"{field}{shown}: {first['msg']}",
-        code="invalid-input",
+    wrong = errors.InvalidInputError(
+        field,
+        first.get("input"),
+        first["msg"],
         hint=f"correct {field} in the {where[0]}",
-        field=field,
-        value=value,
+        # a field that nobody knows may hold anything
+        hidden=first["type"] == "extra_forbidden",
     )
-    return _answer(request, problem)
+    return _answer(request, problem_of(wrong))
 
 
 def _on_http(request: Request, error: Exception) -> JSONResponse:
@@ -141,6 +136,10 @@ def _on_unexpected(request: Request, error: Exception) -> JSONResponse:
         hint="the log of the server has the details under this request id",
     )
     return _answer(request, problem)
+
+
+def _told(value: object) -> str | int | float | bool | None:
+    return value if value is None or isinstance(value, str | int | float | bool) else str(value)
 
 
 def _answer(request: Request, problem: ProblemView, headers: Mapping[str, str] | None = None) -> JSONResponse:

@@ -33,7 +33,11 @@ def parse_options(given: Iterable[str]) -> dict[str, Any]:
         name, equals, value = text.partition("=")
         if not (name and equals):
             raise InvalidInputError(
-                "--option", text, "should be KEY=VALUE", hint="for instance --option state_dir=/srv/lab"
+                "--option",
+                text,
+                "should be KEY=VALUE",
+                hint="for instance --option state_dir=/srv/lab",
+                hidden=True,
             )
         try:
             found[name] = json.loads(value)

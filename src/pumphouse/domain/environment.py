@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from pumphouse.domain.confidential import plain, without_logins
+
 
 @dataclass(frozen=True, slots=True)
 class CloudAccess:
@@ -21,7 +23,10 @@ class CloudAccess:
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """A cloud under management. Its name is unique and never changes; `deployer` names the driver that builds its nodes."""
+    """A cloud under management. Its name is unique and never changes; `deployer` names the driver that builds its nodes.
+
+    Secrets among the `deployer_options` are sealed (confidential.py); rows of earlier versions may hold them in clear.
+    """
 
     id: str
     name: str
@@ -51,7 +56,7 @@ class ServiceState:
 
 @dataclass(frozen=True, slots=True)
 class AccessCheck:
-    """What one service answered to our credentials: `ok`, or the reason in words and a remedy."""
+    """What one service answered to our credentials: `ok`, or the reason in words and a remedy. Logins in URLs are taken out."""
 
     service: str
     endpoint: str
@@ -59,3 +64,8 @@ class AccessCheck:
     detail: str
     hint: str = ""
     seconds: float = 0.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "endpoint", plain(self.endpoint))
+        object.__setattr__(self, "detail", without_logins(self.detail))
+        object.__setattr__(self, "hint", without_logins(self.hint))

@@ -1,11 +1,14 @@
 """Every error that Pumphouse raises on purpose: one root, two families, a stable code and a remedy each.
 
-The engine decides by family (temporary: try again, permanent: stop); the API maps the class to an HTTP status.
+The engine decides by family (temporary: try again, permanent: stop); the API maps the class to an HTTP status. Every error is shown to
+people and kept in events, so logins in URLs are taken out here, once for all.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
+from pumphouse.domain.confidential import described, is_secret_name, plain, without_logins
 from pumphouse.domain.finding import Finding
 
 
@@ -15,9 +18,9 @@ class PumphouseError(Exception):
     code: ClassVar[str] = "error"
 
     def __init__(self, message: str, *, hint: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message = without_logins(message)
+        self.hint = without_logins(hint)
+        super().__init__(self.message)
 
 
 class PermanentError(PumphouseError):
@@ -37,14 +40,22 @@ class TemporaryError(PumphouseError):
 
 
 class InvalidInputError(PermanentError):
-    """A value given by a person or a client is wrong: says which field, which value and what would be right."""
+    """A value given by a person or a client is wrong: says which field, which value and what would be right.
+
+    Only its kind and length are told, and kept as `value`, where it is or may be a secret: with `hidden` (what nobody knows, such as a
+    mistyped name, may hold anything), where the field's name sounds like a secret, for every option of a deployer, and for lists and mappings.
+    """
 
     code = "invalid-input"
 
-    def __init__(self, field: str, value: object, message: str, *, hint: str = "") -> None:
-        super().__init__(f"{field} {value!r}: {message}", hint=hint)
-        self.field = field
-        self.value = value
+    def __init__(
+        self, field: str, value: object, message: str, *, hint: str = "", hidden: bool = False
+    ) -> None:
+        hidden = hidden or _is_confidential(field, value)
+        self.value = described(value) if hidden else plain(value) if isinstance(value, str) else value
+        shown = f"({self.value})" if hidden else repr(self.value)
+        super().__init__(f"{field} {shown}: {message}", hint=hint)
+        self.field = without_logins(field)
 
 
 class NotFoundError(PermanentError):
@@ -132,3 +143,14 @@ class StoppedError(PumphouseError):
     """Pause, cancel or shutdown was asked for: unwinds a waiting step, is never shown as a failure."""
 
     code = "stopped"
+
+
+def _is_confidential(field: str, value: object) -> bool:
+    if value is None:
+        return False
+    last = re.split(r"[\s.:]", field)[-1]
+    return (
+        is_secret_name(last)
+        or field.partition(".")[0] == "deployer_options"
+        or isinstance(value, Mapping | list | tuple | set | frozenset)
+    )

@@ -65,6 +65,9 @@ class Parameters:
         for name in self._given:
             if name not in self.known:
                 raise InvalidInputError(
-                    name, self._given[name], f"is no parameter here; known are: {', '.join(self.known)}"
+                    name,
+                    self._given[name],
+                    f"is no parameter here; known are: {', '.join(self.known)}",
+                    hidden=True,
                 )
         return self.known

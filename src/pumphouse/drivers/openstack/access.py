@@ -145,7 +145,9 @@ def _read_entry(cloud: str, config_file: str | None) -> dict[str, Any]:
     try:
         return dict(config.get_one(cloud, validate=False).config)
     except (ConfigException, AttributeError, TypeError, ValueError) as error:
-        raise InvalidInputError(f"clouds.yaml entry {cloud}", cloud, f"it cannot be used: {error}") from error
+        # only openstacksdk's own errors are known not to quote any value of the entry
+        words = error if isinstance(error, ConfigException) else type(error).__name__
+        raise InvalidInputError(f"clouds.yaml entry {cloud}", cloud, f"it cannot be used: {words}") from error
 
 
 def _check_auth(where: str, auth_type: str, auth: Mapping[str, Any]) -> None:

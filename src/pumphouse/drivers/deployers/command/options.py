@@ -99,8 +99,9 @@ def _roles(value: object) -> frozenset[Role]:
         raise _wrong("roles", value, "is not a list of roles", f"Roles: {known}.")
     try:
         return frozenset(Role(v) for v in value)
-    except ValueError as exc:
-        raise _wrong("roles", value, "has an unknown role", f"Roles: {known}.") from exc
+    except ValueError:
+        # it repeats the value, which may be a secret in the wrong place
+        raise _wrong("roles", value, "has an unknown role", f"Roles: {known}.") from None
 
 
 def _flag(name: str, value: object) -> bool:
@@ -123,10 +124,9 @@ def _seconds(name: str, value: object) -> float:
 def _env(value: object) -> dict[str, str]:
     for key, text in _mapping("env", value).items():
         if not VARIABLE.match(key) or not isinstance(text, str) or "\0" in text:
-            # the value may be a secret: only the name is told
             raise _wrong(
                 f"env.{key}",
-                "...",
+                text,
                 "is not a variable with a text",
                 "Write names as A_B1 and values in quotes.",
             )
@@ -152,11 +152,10 @@ def _text(name: str, value: object) -> str | None:
 
 def _mapping(name: str, value: object) -> Mapping[str, Any]:
     if not isinstance(value, Mapping) or any(not isinstance(k, str) for k in value):
-        raise _wrong(
-            name, type(value).__name__, "is not a mapping of names to values", 'For instance {"RACK": "7"}.'
-        )
+        raise _wrong(name, value, "is not a mapping of names to values", 'For instance {"RACK": "7"}.')
     return value
 
 
 def _wrong(name: str, value: object, message: str, hint: str) -> InvalidInputError:
+    """InvalidInputError tells no value of a deployer's option, only of what kind it is."""
     return InvalidInputError(f"deployer_options.{name}", value, message, hint=hint)
