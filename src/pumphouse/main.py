@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pumphouse.cli.session import Connection, Options
@@ -102,14 +103,16 @@ def build_application(settings: "Settings", *, clock: Clock | None = None) -> Ap
     clock = clock or SystemClock()
     settings.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     stores = Stores(settings.database, clock=clock)
+    secrets = KeyFileSecrets(settings.keys)
     entries = ClientConfigEntries(
         places=usual_places(settings.state_dir, lab_dir()),
-        secrets=KeyFileSecrets(settings.keys),
+        secrets=secrets,
         clock=clock,
         limits=CloudLimits(settings.cloud_concurrency, settings.cloud_connect_s, settings.cloud_read_s),
     )
+    deployer_of = partial(load_deployer, unseal=secrets.unseal)
     tools = DriverToolbox(
-        stores, open_cloud=entries.open, open_workbench=entries.open_workbench, load_deployer=load_deployer
+        stores, open_cloud=entries.open, open_workbench=entries.open_workbench, load_deployer=deployer_of
     )
     engine = _Once(lambda: _engine(settings, stores, tools, clock))
     environments = Environments(
@@ -119,7 +122,8 @@ def build_application(settings: "Settings", *, clock: Clock | None = None) -> Ap
         entries=entries,
         operations=stores,
         clock=clock,
-        try_deployer=load_deployer,
+        seal=secrets.seal,
+        try_deployer=deployer_of,
         changed=tools.forget,
     )
     services = Services(
@@ -139,15 +143,17 @@ def deployer_names() -> Sequence[str]:
     return sorted(ExtensionManager(DEPLOYERS, invoke_on_load=False).entry_points_names())
 
 
-def load_deployer(environment: "Environment") -> "Deployer":
-    """The deployer of an environment, from the entry point that it names.
+def load_deployer(environment: "Environment", *, unseal: Callable[[str], str]) -> "Deployer":
+    """The deployer of an environment, from the entry point that it names. Only here are its options opened.
 
     Raises:
         InvalidInputError: no such deployer is installed, or its options are wrong.
+        CredentialsError: no key opens its options.
     """
     from stevedore.driver import DriverManager
     from stevedore.exception import NoMatches
 
+    from pumphouse.domain.confidential import unsealed
     from pumphouse.domain.errors import InvalidInputError
 
     name = environment.deployer or ""
@@ -158,7 +164,7 @@ def load_deployer(environment: "Environment") -> "Deployer":
             "deployer", name, "it is not installed", hint=f"installed: {', '.join(deployer_names())}"
         ) from error
     make: Callable[[Environment, Mapping[str, Any]], Deployer] = found.driver
-    return make(environment, environment.deployer_options)
+    return make(environment, unsealed(environment.deployer_options, unseal))
 
 
 def register_lab(lab: "Lab") -> None:

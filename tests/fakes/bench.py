@@ -209,6 +209,7 @@ class Bench:
             entries=FakeEntries(),
             operations=self.stores,
             clock=self.clock,
+            seal=lambda clear: "sealed:" + clear[::-1],
             try_deployer=try_deployer,
             changed=self.tools.forget,
         )

@@ -32,9 +32,9 @@ def environment(deployer: str | None) -> Environment:
 
 def test_deployers_come_from_entry_points() -> None:
     assert {"lab", "command"} <= set(main.deployer_names())
-    assert isinstance(main.load_deployer(environment("lab")), LabDeployer)
+    assert isinstance(main.load_deployer(environment("lab"), unseal=str), LabDeployer)
     with pytest.raises(InvalidInputError, match="not installed") as caught:
-        main.load_deployer(environment("magic"))
+        main.load_deployer(environment("magic"), unseal=str)
     assert "command" in caught.value.hint
 
 

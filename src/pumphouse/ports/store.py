@@ -233,6 +233,10 @@ class OperationStore(Protocol):
         """
         ...
 
+    def held_locks(self) -> Mapping[str, str]:
+        """Every lock that is held now, and the root operation of the family that holds it."""
+        ...
+
     def ownership(self, operation_id: str) -> Ownership:
         """Who runs it. Raises NotFoundError."""
         ...

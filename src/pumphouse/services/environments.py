@@ -5,22 +5,21 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
+from pumphouse.domain.confidential import MASK, holds, is_sealed, sealed
 from pumphouse.domain.environment import AccessCheck, Environment
 from pumphouse.domain.errors import (
     CloudFaultError,
     ConflictError,
     CredentialsError,
+    InvalidInputError,
     NotFoundError,
 )
 from pumphouse.domain.events import NewEvent
-from pumphouse.domain.operation import ACTIVE, OperationStatus
+from pumphouse.domain.operation import HOLDS_LOCKS, Operation, OperationStatus
 from pumphouse.ports.access import CloudEntries
 from pumphouse.ports.clock import Clock
 from pumphouse.ports.store import EnvironmentStore, EventStore, OperationStore
 from pumphouse.ports.toolbox import Toolbox
-
-IN_THE_WAY = ACTIVE | {OperationStatus.PAUSED}
-"""Operations that still need their environment's record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +35,7 @@ class AddEnvironment:
 
 
 class Environments:
-    """Environments under management. `try_deployer` makes the deployer that an environment names, so that wrong
+    """Environments under management. `seal` encrypts the secrets among a deployer's options; `try_deployer` makes the deployer that an environment names, so that wrong
     options are said at once (InvalidInputError); `changed` is told the name of an
     environment whose access or deployer is no longer what it was.
     """
@@ -50,6 +49,7 @@ class Environments:
         entries: CloudEntries,
         operations: OperationStore,
         clock: Clock,
+        seal: Callable[[str], str],
         try_deployer: Callable[[Environment], object],
         changed: Callable[[str], None],
     ) -> None:
@@ -59,6 +59,7 @@ class Environments:
         self._entries = entries
         self._operations = operations
         self._clock = clock
+        self._seal = seal
         self._try_deployer = try_deployer
         self._changed = changed
 
@@ -104,10 +105,10 @@ class Environments:
             name=wanted.name,
             access=access,
             deployer=wanted.deployer or None,
-            deployer_options=dict(wanted.deployer_options or {}),
+            deployer_options=_given(wanted.deployer_options or {}),
             added_at=self._clock.now(),
         )
-        self._check_deployer(environment)
+        environment = self._checked(environment)
         self._store.add_environment(environment)
         self._changed(environment.name)
         try:
@@ -161,11 +162,11 @@ class Environments:
         if deployer is not None:
             environment = replace(environment, deployer=deployer or None)
         if deployer_options is not None:
-            merged = {**environment.deployer_options, **deployer_options}
+            merged = {**environment.deployer_options, **_given(deployer_options)}
             environment = replace(
                 environment, deployer_options={k: v for k, v in merged.items() if v is not None}
             )
-        self._check_deployer(environment)
+        environment = self._checked(environment)
         self._store.update_environment(environment)
         self._changed(environment.name)
         self._tell("environment.changed", f"environment {environment.name} was changed", environment)
@@ -175,24 +176,66 @@ class Environments:
         """Forget an environment; the cloud itself is not touched.
 
         Raises:
-            ConflictError: operations on it are not finished.
+            ConflictError: an operation may still go on or back there, or we hold nodes of it in maintenance.
         """
         environment = self.show(name_or_id)
-        for operation in self._operations.operations(environment=environment.name, limit=500):
-            if operation.status in IN_THE_WAY:
-                raise ConflictError(
-                    f"environment {environment.name} has the operation {operation.id} ({operation.title}), which is {operation.status}",
-                    hint=f"let it finish, or cancel it: pumphouse operation cancel {operation.id}",
-                )
+        self._must_be_free(environment.name)
         self._store.remove_environment(environment.id)
         self._changed(environment.name)
         self._tell("environment.removed", f"environment {environment.name} was removed", environment)
 
-    def _check_deployer(self, environment: Environment) -> None:
+    def _checked(self, environment: Environment) -> Environment:
+        """The environment as it may be stored, once its deployer takes the options."""
         if environment.deployer is not None:
             self._try_deployer(environment)
+        return replace(environment, deployer_options=sealed(environment.deployer_options, self._seal))
+
+    def _must_be_free(self, name: str) -> None:
+        operation = self._in_the_way(name)
+        if operation is not None:
+            raise ConflictError(
+                f"environment {name} is needed by operation {operation.id} ({operation.title}), which is {operation.status.replace('_', ' ')}",
+                hint=_way_out(operation),
+            )
+        held = [m.node for m in self._store.maintenances(name)]
+        if held:
+            raise ConflictError(
+                f"environment {name} has nodes that we hold in maintenance: {', '.join(held)}",
+                hint=f"take them out of it first: pumphouse node maintenance off {name}/{held[0]}",
+            )
+
+    def _in_the_way(self, name: str) -> Operation | None:
+        """Its own operations, and those of other environments that hold it or a node of it, such as a move towards it."""
+        own = self._operations.operations(environment=name, statuses=HOLDS_LOCKS, roots_only=True, limit=1)
+        if own:
+            return own[0]
+        for lock, operation_id in self._operations.held_locks().items():
+            if lock == f"environment:{name}" or lock.startswith(f"node:{name}/"):
+                return self._operations.operation(operation_id)
+        return None
 
     def _tell(self, type: str, message: str, environment: Environment) -> None:
         self._events.append(
             [NewEvent(type=type, message=message, subject=environment.name, environment=environment.name)]
         )
+
+
+def _given(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options that somebody wrote. The mask is what our answers show in place of a secret: sent back, it would become the secret."""
+    for name, value in options.items():
+        if holds(value, lambda inner: inner == MASK or is_sealed(inner)):
+            raise InvalidInputError(
+                f"deployer_options.{name}",
+                value,
+                f"holds {MASK}, which stands for a value that is not shown",
+                hint="give the value itself, or leave the option out to keep it",
+            )
+    return dict(options)
+
+
+def _way_out(operation: Operation) -> str:
+    if operation.status is OperationStatus.UNDO_FAILED:
+        return f"let its undo succeed: pumphouse operation retry {operation.id}"
+    if operation.status is OperationStatus.UNDOING:
+        return f"let it finish: pumphouse operation watch {operation.id}"
+    return f"let it finish, or cancel it: pumphouse operation cancel {operation.id}"

@@ -6,6 +6,7 @@ from typing import Any, Self
 
 from pydantic import Field
 
+from pumphouse.domain.confidential import clean, masked
 from pumphouse.domain.environment import AccessCheck, Environment
 from pumphouse.wire.model import Request, View
 
@@ -34,7 +35,9 @@ class EnvironmentChange(Request):
 
 
 class EnvironmentView(View):
-    """An environment as we know it; `facts` are what discovery found at `facts_at`. Credentials are never part of it."""
+    """An environment as we know it; `facts` are what discovery found at `facts_at`. Credentials are never part of it, and secrets among
+    the deployer's options are `***`.
+    """
 
     id: str
     name: str
@@ -61,9 +64,9 @@ class EnvironmentView(View):
             config_file=environment.access.config_file,
             stored=environment.access.sealed is not None,
             deployer=environment.deployer,
-            deployer_options=dict(environment.deployer_options),
+            deployer_options=masked(environment.deployer_options),
             added_at=environment.added_at,
-            facts=dict(environment.facts),
+            facts=clean(environment.facts),
             facts_at=environment.facts_at,
         )
 

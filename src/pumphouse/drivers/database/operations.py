@@ -11,7 +11,7 @@ from pumphouse.domain.errors import AmbiguousError, NotFoundError
 from pumphouse.domain.operation import Item, ItemStatus, Operation, OperationStatus, StepRecord
 from pumphouse.drivers.database.database import Database
 from pumphouse.drivers.database.documents import item_value, operation_value, plan_value, step_value
-from pumphouse.drivers.database.tables import idempotency, items, memories, operations, steps
+from pumphouse.drivers.database.tables import idempotency, items, locks, memories, operations, steps
 
 SHORTEST_PREFIX = 8
 LISTED = [column for column in operations.c if column.name != "plan"]
@@ -101,6 +101,10 @@ class DatabaseOperations:
             return [item_value(row) for row in connection.execute(page).mappings()]
 
         return self._db.read(work)
+
+    def held_locks(self) -> Mapping[str, str]:
+        query = sa.select(locks.c.name, locks.c.root_id).order_by(locks.c.name)
+        return {row.name: row.root_id for row in self._db.read(lambda c: c.execute(query).all())}
 
     def errors_among(self, operation_id: str, step: str) -> int:
         bad = sa.or_(
