@@ -3,32 +3,31 @@
 Exit codes: 0 done, 1 failed, 2 wrong usage.
 """
 
-import json
 import shlex
 import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
-import yaml
 from rich.console import Console
 from rich.table import Table
 
-from pumphouse.lab.errors import LabConfigurationError, LabError, PreflightError
+from pumphouse.lab.errors import LabConfigurationError, LabError
 from pumphouse.lab.lab import Lab
 from pumphouse.lab.layout import DEFAULT_PORT_BASE
 from pumphouse.lab.populate.command import populate_command
+from pumphouse.lab.printing import Format, Output, errors_told, show_plain
 from pumphouse.lab.progress import RichProgress
 from pumphouse.lab.status import ProcessStatus
 from pumphouse.lab.topology import DEFAULT_NEW, DEFAULT_OLD, NodeSize, default_clouds, parse_clouds
 from pumphouse.lab.waiting import now
 
 app = typer.Typer(
-    no_args_is_help=True, help="Two real OpenStack clouds of different releases on this machine."
+    no_args_is_help=True,
+    add_completion=False,
+    help="Two real OpenStack clouds of different releases on this machine.",
 )
 on_up: list[Callable[[Lab], None]] = []
 """Called with the lab after each `up` and `reset`; main registers the clouds with Pumphouse here."""
@@ -42,37 +41,6 @@ StateDir = Annotated[
     Path | None,
     typer.Option("--state-dir", envvar="PUMPHOUSE_LAB_DIR", help="Where the lab keeps its files."),
 ]
-
-
-class Output(StrEnum):
-    """How `status` prints."""
-
-    TABLE = "table"
-    JSON = "json"
-    YAML = "yaml"
-
-
-@contextmanager
-def _errors_told() -> Iterator[None]:
-    """Turn the lab's errors into a message, a remedy and an exit code."""
-    try:
-        yield
-    except PreflightError as error:
-        for problem in error.problems:
-            _tell(problem)
-        raise typer.Exit(1) from error
-    except LabConfigurationError as error:
-        _tell(error)
-        raise typer.Exit(2) from error
-    except LabError as error:
-        _tell(error)
-        raise typer.Exit(1) from error
-
-
-def _tell(error: LabError) -> None:
-    err.print(f"Error: {error.message}", style="red", markup=False, highlight=False)
-    if error.hint:
-        err.print(error.hint, markup=False, highlight=False)
 
 
 @app.command()
@@ -96,7 +64,7 @@ def up(
     node_disk_gb: Annotated[int | None, typer.Option(min=1, help="Disk of each node, in GB.")] = None,
 ) -> None:
     """Bring both clouds up, or complete what runs already."""
-    with _errors_told():
+    with errors_told():
         clouds = None
         if cloud and (release_old or release_new):
             raise LabConfigurationError(
@@ -118,8 +86,8 @@ def up(
 
 @app.command()
 def reset(state_dir: StateDir = None) -> None:
-    """Throw the clouds away and bring fresh ones up, in the lab's first shape."""
-    with _errors_told():
+    """Throw the clouds away and bring fresh ones up, in the lab's first shape. Nothing is asked."""
+    with errors_told():
         lab = _existing(state_dir)
         _run_with_progress(lab, lab.reset)
 
@@ -128,11 +96,11 @@ def reset(state_dir: StateDir = None) -> None:
 def down(
     state_dir: StateDir = None,
     wipe: Annotated[
-        bool, typer.Option("--wipe", help="Delete the clouds and everything in them, too.")
+        bool, typer.Option("--wipe", help="Delete the clouds and everything in them, too; nothing is asked.")
     ] = False,
 ) -> None:
     """Stop everything: no process, mount or port stays. The next `up` continues the same clouds."""
-    with _errors_told():
+    with errors_told():
         lab = Lab(state_dir)
         lab.down(wipe=wipe)
         out.print(f"The lab in {lab.state_dir} is {'gone' if wipe else 'down'}.", highlight=False)
@@ -141,17 +109,15 @@ def down(
 @app.command()
 def status(
     state_dir: StateDir = None,
-    output: Annotated[Output, typer.Option("-o", "--output", help="How to print it.")] = Output.TABLE,
+    output: Output = Format.TABLE,
 ) -> None:
     """Show each process of the lab; the exit code is 1 if one is dead, or only some of them run."""
-    with _errors_told():
+    with errors_told():
         rows = _existing(state_dir).status()
-        if output is Output.TABLE:
+        if output is Format.TABLE:
             _print_table(rows)
-        elif output is Output.JSON:
-            typer.echo(json.dumps([_plain(row) for row in rows], indent=2))
         else:
-            typer.echo(yaml.safe_dump([_plain(row) for row in rows], sort_keys=False), nl=False)
+            show_plain(output, [_plain(row) for row in rows])
         if len({row.status for row in rows}) > 1 or any(row.status == "dead" for row in rows):
             raise typer.Exit(1)
 
@@ -159,14 +125,14 @@ def status(
 @app.command()
 def path(state_dir: StateDir = None) -> None:
     """Print the lab's state directory."""
-    with _errors_told():
+    with errors_told():
         typer.echo(Lab(state_dir).state_dir)
 
 
 @app.command()
 def env(state_dir: StateDir = None) -> None:
     """Print shell lines that make `openstack --os-cloud NAME` talk to the lab: eval "$(pumphouse lab env)"."""
-    with _errors_told():
+    with errors_told():
         lab = _existing(state_dir)
         typer.echo(f"export OS_CLIENT_CONFIG_FILE={shlex.quote(str(lab.clouds_yaml))}")
         typer.echo(f"export PUMPHOUSE_LAB_DIR={shlex.quote(str(lab.state_dir))}")
@@ -180,7 +146,7 @@ def logs(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as the log grows.")] = False,
 ) -> None:
     """Print the end of a process's log."""
-    with _errors_told():
+    with errors_told():
         lab = _existing(state_dir)
         if not follow:
             for line in lab.log_tail(service, lines):

@@ -1,7 +1,8 @@
 """`Lab`: the door to the lab for the demo, the deployer and the tests. Thin: each method calls one module."""
 
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -124,12 +125,13 @@ class Lab:
 
         Without `wipe` the next `up` continues the same clouds (unless the machine was rebooted between).
         """
-        with Lock(self._lock_file, wait=False):
+        with Lock(self._lock_file, wait=False) as lock:
             self._stop(polite=not wipe)
             if wipe:
                 self._discard()
                 self._topology_file.unlink(missing_ok=True)
                 shutil.rmtree(self.state_dir, ignore_errors=True)
+                lock.remove()
 
     def reset(self, progress: Progress | None = None) -> None:
         """Fresh clouds in their first shape, whatever runs now."""
@@ -146,8 +148,9 @@ class Lab:
         """Make `node` a compute node of `cloud`: a real nova-compute of that release, with a chassis."""
         with self._changing():
             changed = self._topology.with_node(cloud, node)
-            nodes.launch_node(changed, self._cloud(cloud), node)
+            # written first: when we are killed here, a repeat still finds something to do
             self._save(changed)
+            nodes.launch_node(changed, self._cloud(cloud), node)
 
     def stop_node(self, cloud: str, node: str) -> None:
         """Take `node` out of `cloud`'s machinery; its local state stays. A node that is not there is fine."""
@@ -158,8 +161,9 @@ class Lab:
     def forget_node(self, cloud: str, node: str) -> None:
         """Stop `node` in `cloud` and delete what it kept there, its identity too."""
         with self._changing():
-            nodes.erase_node(self._machine(), self._cloud(cloud), node)
+            # written first: a repeat finds an erased node ABSENT and would leave it in the topology, and the next `up` would start it here
             self._save(self._topology.without_node(cloud, node))
+            nodes.erase_node(self._machine(), self._cloud(cloud), node)
 
     def discover_hosts(self, cloud: str) -> str:
         """`nova-manage cell_v2 discover_hosts` in `cloud`; returns what it said."""
@@ -193,10 +197,11 @@ class Lab:
     def _lock_file(self) -> Path:
         return self.state_dir.with_name(f".{self.state_dir.name}.lock")
 
-    def _changing(self) -> Lock:
-        lock = Lock(self._lock_file)
-        self._reload()
-        return lock
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        with Lock(self._lock_file):
+            self._reload()
+            yield
 
     def _reload(self) -> Topology:
         """Another process may have moved a node since."""

@@ -1,6 +1,5 @@
 """The command `pumphouse lab populate`; mounted by the lab's commands."""
 
-import json
 import os
 import sys
 from collections.abc import Mapping
@@ -21,60 +20,64 @@ from rich.progress import (
 from rich.progress import Progress as Bars
 from rich.table import Table
 
-from pumphouse.domain.errors import PumphouseError
 from pumphouse.lab.layout import Layout, default_state_dir
 from pumphouse.lab.populate.plan import DEFAULT_SERVERS, DEFAULT_TENANTS, make_plan
 from pumphouse.lab.populate.tasks import Outcome
+from pumphouse.lab.printing import Format, Output, errors_told, show_plain
 
-FAILED, USAGE, INTERRUPTED = 1, 2, 130
+INTERRUPTED = 130
 
 
 def populate_command(
     cloud: Annotated[str, typer.Argument(help="The cloud to fill, as `lab status` names it.")] = "old",
     servers: Annotated[
-        int, typer.Option(help="How many servers, dealt out to the tenants.")
+        int, typer.Option(min=1, help="How many servers, dealt out to the tenants.")
     ] = DEFAULT_SERVERS,
     tenants: Annotated[str, typer.Option(help="The tenants' names, with commas.")] = ",".join(
         DEFAULT_TENANTS
     ),
     clear: Annotated[bool, typer.Option("--clear", help="Remove what an earlier run made instead.")] = False,
-    output: Annotated[str, typer.Option("--output", "-o", help="table or json.")] = "table",
+    output: Output = Format.TABLE,
     state_dir: Annotated[Path | None, typer.Option(help="The lab's state directory.")] = None,
 ) -> None:
     """Make a believable workload in a cloud of the lab: tenants with users, networks, images, volumes and servers."""
-    from pumphouse.lab.errors import LabConfigurationError
     from pumphouse.lab.populate.clear import clear as clear_workload
     from pumphouse.lab.populate.logins import connection_factory, tenant_logins
     from pumphouse.lab.populate.run import populate
 
     screen = Console(stderr=True)
     try:
-        if output not in {"table", "json"}:
-            raise LabConfigurationError("--output", output, "not a format", hint="Use table or json.")
-        plan = make_plan(servers, tuple(t.strip() for t in tenants.split(",") if t.strip()))
-        clouds_yaml = Layout(state_dir or default_state_dir()).clouds_yaml
-        connect, logins = connection_factory(cloud, clouds_yaml), tenant_logins(cloud, clouds_yaml)
-        with Display(screen, "clear" if clear else "populate", cloud) as progress:
-            if clear:
-                removed = clear_workload(connect, logins, plan, progress)
-                answer: dict[str, object] = {"cloud": cloud, "removed": removed}
-            else:
-                report = populate(cloud, connect, logins, plan, progress)
-                answer = {**asdict(report), "changed": report.changed}
-    except PumphouseError as exc:
-        screen.print(f"[red]error:[/red] {exc.message}", highlight=False, soft_wrap=True)
-        if exc.hint:
-            screen.print(f"  {exc.hint}", highlight=False, soft_wrap=True)
-        raise typer.Exit(USAGE if isinstance(exc, LabConfigurationError) else FAILED) from exc
+        with errors_told():
+            plan = make_plan(servers, tuple(t.strip() for t in tenants.split(",") if t.strip()))
+            clouds_yaml = Layout(state_dir or default_state_dir()).clouds_yaml
+            connect, logins = connection_factory(cloud, clouds_yaml), tenant_logins(cloud, clouds_yaml)
+            with Display(screen, "clear" if clear else "populate", cloud) as progress:
+                if clear:
+                    removed = clear_workload(connect, logins, plan, progress)
+                    answer = {**_identity(cloud, "removed"), "removed": removed}
+                else:
+                    report = populate(cloud, connect, logins, plan, progress)
+                    answer = {**_identity(cloud, "done"), **asdict(report), "changed": report.changed}
     except KeyboardInterrupt:
-        screen.print("Stopped. A second run goes on from here.")
+        screen.print("Interrupted; run it again to go on.")
         sys.stderr.flush()
         # threads still wait for servers, and Python would wait for them
         os._exit(INTERRUPTED)
-    if output == "json":
-        sys.stdout.write(json.dumps(answer, indent=2) + "\n")
+    if output is not Format.TABLE:
+        show_plain(output, answer)
         return
     _print(Console(), cloud, answer, clouds_yaml.with_name("tenants.yaml"), plan.tenants[0].name)
+
+
+def _identity(cloud: str, status: str) -> dict[str, object]:
+    """The keys that every result has (docs/command-line.md)."""
+    return {
+        "id": cloud,
+        "name": f"workload of {cloud}",
+        "status": status,
+        "environment": cloud,
+        "cloud": cloud,
+    }
 
 
 class Display:
