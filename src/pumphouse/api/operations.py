@@ -96,9 +96,9 @@ def act_on_operation(
     services: Door,
     actor: Annotated[Actor, allow(Permission.OPERATION_CONTROL)],
 ) -> Response:
-    """Pause, resume, cancel, retry the failed items, skip them, or undo."""
-    del actor
-    return starting.accepted(_view(services, services.operations.act(operation, action), plan=False))
+    """Pause, resume, cancel, retry the failed items, skip them, or undo. All but pause and cancel also need the permission of its kind."""
+    asked = services.operations.act(operation, action, actor=actor)
+    return starting.accepted(_view(services, asked, plan=False))
 
 
 @router.post("/plans")

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -179,29 +179,29 @@ class Engine:
         """How far it is, children included, and an estimate of the time that is left."""
         return progress_of(self._kit, self.operation(operation_id))
 
-    def pause(self, id: str) -> Operation:
+    def pause(self, id: str, *, actor: str = "") -> Operation:
         """Finish the items that have begun and stop. Raises ConflictError where its state does not allow it (as all below)."""
-        return self._steer(id, self._steering.pause)
+        return self._steer(id, self._steering.pause, actor)
 
-    def cancel(self, id: str) -> Operation:
+    def cancel(self, id: str, *, actor: str = "") -> Operation:
         """Stop and let go of the locks; `resume`, `retry` and `undo` still work."""
-        return self._steer(id, self._steering.cancel)
+        return self._steer(id, self._steering.cancel, actor)
 
-    def resume(self, id: str) -> Operation:
+    def resume(self, id: str, *, actor: str = "") -> Operation:
         """Go on after a pause, a cancellation or a crash; the caller then calls `start` or `run`."""
-        return self._steer(id, self._steering.resume)
+        return self._steer(id, self._steering.resume, actor)
 
-    def retry(self, id: str) -> Operation:
+    def retry(self, id: str, *, actor: str = "") -> Operation:
         """Try what failed again (a failed undo too); the caller then calls `start` or `run`."""
-        return self._steer(id, self._steering.retry)
+        return self._steer(id, self._steering.retry, actor)
 
-    def skip_failed(self, id: str) -> Operation:
+    def skip_failed(self, id: str, *, actor: str = "") -> Operation:
         """Leave the failed items behind; the caller then calls `start` or `run`."""
-        return self._steer(id, self._steering.skip_failed)
+        return self._steer(id, self._steering.skip_failed, actor)
 
-    def undo(self, id: str) -> Operation:
+    def undo(self, id: str, *, actor: str = "") -> Operation:
         """Put everything back; the caller then calls `start` or `run`."""
-        return self._steer(id, self._steering.undo)
+        return self._steer(id, self._steering.undo, actor)
 
     def recover(self) -> Sequence[Operation]:
         """Go on, in the background, with the unfinished operations that nobody runs."""
@@ -221,9 +221,9 @@ class Engine:
             self._idle.wait_for(lambda: not self._running, timeout=timeout_s)
         self._watch.close()
 
-    def _steer(self, id: str, wish: Any) -> Operation:
+    def _steer(self, id: str, wish: Callable[[Operation, str], None], actor: str) -> Operation:
         operation = self.operation(id)
-        wish(operation)
+        wish(operation, actor)
         return self.operation(operation.id)
 
     def _submit_child(

@@ -31,26 +31,29 @@ WITH_CHILDREN = 200
 
 
 class Steering:
-    """What an operator may ask of an operation. Children follow their parent and cannot be steered alone."""
+    """What an operator may ask of an operation. Children follow their parent and cannot be steered alone.
+
+    `actor` is who asks; it is told in the event of the wish.
+    """
 
     def __init__(self, kit: Kit, owner: str) -> None:
         self._kit = kit
         self._owner = owner
 
-    def pause(self, operation: Operation) -> None:
+    def pause(self, operation: Operation, actor: str = "") -> None:
         """Finish what has begun and stop; at once when nobody runs it."""
         self._root_only(operation)
-        self._ask(operation, _S.PAUSING, direct=_S.PAUSED)
+        self._ask(operation, _S.PAUSING, actor, direct=_S.PAUSED)
 
-    def cancel(self, operation: Operation) -> None:
+    def cancel(self, operation: Operation, actor: str = "") -> None:
         """The same, and let go of the locks."""
         self._root_only(operation)
         if operation.status in (_S.PAUSED, _S.FAILED, _S.ACCEPTED):
-            self._change(operation, _S.CANCELLED, "operation.cancelled", "cancelled")
+            self._change(operation, _S.CANCELLED, "operation.cancelled", "cancelled", actor=actor)
             return
-        self._ask(operation, _S.CANCELLING, direct=_S.CANCELLED)
+        self._ask(operation, _S.CANCELLING, actor, direct=_S.CANCELLED)
 
-    def resume(self, operation: Operation) -> None:
+    def resume(self, operation: Operation, actor: str = "") -> None:
         """Go on after a pause, a cancellation, or the death of its process."""
         self._root_only(operation)
         operation = self.settled(operation)
@@ -58,35 +61,35 @@ class Steering:
             return
         if operation.status not in (_S.PAUSED, _S.CANCELLED):
             raise _refuse(operation, "resumed")
-        self._change(operation, _S.RUNNING, "operation.resume_asked", "resume was asked for")
+        self._change(operation, _S.RUNNING, "operation.resume_asked", "resume was asked for", actor=actor)
 
-    def retry(self, operation: Operation) -> None:
+    def retry(self, operation: Operation, actor: str = "") -> None:
         """Try what failed again."""
         self._root_only(operation)
         operation = self.settled(operation)
         if operation.status is _S.UNDO_FAILED:
-            self._undo(operation)
+            self._undo(operation, actor)
             return
         if operation.status not in (_S.FAILED, _S.CANCELLED, _S.DONE_WITH_ERRORS):
             raise _refuse(operation, "retried")
-        self._retry(operation, RETRY)
+        self._retry(operation, RETRY, actor)
 
-    def skip_failed(self, operation: Operation) -> None:
+    def skip_failed(self, operation: Operation, actor: str = "") -> None:
         """Leave the failed items behind and go on."""
         self._root_only(operation)
         if operation.status is not _S.FAILED:
             raise _refuse(operation, "continued without its failed items")
         self._must_be_items(operation)
-        self._retry(operation, SKIP)
+        self._retry(operation, SKIP, actor)
 
-    def undo(self, operation: Operation) -> None:
+    def undo(self, operation: Operation, actor: str = "") -> None:
         """Put everything back, the last step first."""
         self._root_only(operation)
         operation = self.settled(operation)
         died = operation.status is _S.RUNNING and self._take_over(operation)
         if _S.UNDOING not in TRANSITIONS[operation.status] or (operation.status is _S.RUNNING and not died):
             raise _refuse(operation, "undone")
-        self._undo(operation)
+        self._undo(operation, actor)
 
     def settled(self, operation: Operation) -> Operation:
         """The operation; where a stop was asked for and its process has died, the stop has happened."""
@@ -127,7 +130,9 @@ class Steering:
         self._retry(child, wish["verb"])
         return self._kit.store.operation(child.id)
 
-    def _ask(self, operation: Operation, request: OperationStatus, *, direct: OperationStatus) -> None:
+    def _ask(
+        self, operation: Operation, request: OperationStatus, actor: str, *, direct: OperationStatus
+    ) -> None:
         if operation.status is request:
             self.settled(operation)
             return
@@ -135,14 +140,15 @@ class Steering:
         if request not in allowed and not (operation.status is _S.ACCEPTED and direct in allowed):
             raise _refuse(operation, str(direct))
         if self._take_over(operation):
-            self._change(operation, direct, f"operation.{direct}", f"{direct} (nobody was running it)")
+            words = f"{direct} (nobody was running it)"
+            self._change(operation, direct, f"operation.{direct}", words, actor=actor)
             self._stop_children(operation, direct)
             return
         if operation.status is _S.ACCEPTED:
             # claimed between our looks: it is about to run
             operation = self._kit.store.operation(operation.id)
         verb = "pause" if request is _S.PAUSING else "cancel"
-        self._change(operation, request, f"operation.{verb}_asked", f"{verb} was asked for")
+        self._change(operation, request, f"operation.{verb}_asked", f"{verb} was asked for", actor=actor)
 
     def _stop_children(self, operation: Operation, final: OperationStatus) -> None:
         """Their process was the same one: they do not run either."""
@@ -160,7 +166,7 @@ class Steering:
         now = self._kit.clock.now()
         return self._kit.store.claim(operation.id, expected=held.token, owner=self._owner, token=new, now=now)
 
-    def _retry(self, operation: Operation, verb: str) -> None:
+    def _retry(self, operation: Operation, verb: str, actor: str = "") -> None:
         full = self._kit.store.operation(operation.id)
         # what an earlier step left behind waits until the operation has come to its end
         kinds = {StepStatus.FAILED}
@@ -172,6 +178,7 @@ class Steering:
             _S.RUNNING,
             f"operation.{verb}_asked",
             f"{verb} was asked for",
+            actor=actor,
             steps=[
                 replace(step, status=StepStatus.PENDING, error="", hint="", ended_at=None) for step in chosen
             ],
@@ -203,22 +210,23 @@ class Steering:
         for child in failed:
             self._must_be_items(child)
 
-    def _undo(self, operation: Operation) -> None:
-        self._change(operation, _S.UNDOING, "operation.undo_asked", "undo was asked for")
+    def _undo(self, operation: Operation, actor: str = "") -> None:
+        self._change(operation, _S.UNDOING, "operation.undo_asked", "undo was asked for", actor=actor)
 
     def _children(self, operation: Operation) -> Iterable[Operation]:
         return self._kit.store.operations(parent_id=operation.id, limit=WITH_CHILDREN)
 
     def _change(
-        self, operation: Operation, status: OperationStatus, type: str, words: str, *,
+        self, operation: Operation, status: OperationStatus, type: str, words: str, *, actor: str = "",
         steps: Iterable[StepRecord] = (), items: ItemStatus | None = None, memory: Mapping[str, Any] | None = None,
     ) -> None:  # fmt: skip
         event = NewEvent(
             type=type,
-            message=f"{operation.title}: {words}",
+            message=f"{operation.title}: {words}" + (f" by {actor}" if actor else ""),
             subject=operation.subject,
             environment=operation.environment,
             operation_id=operation.id,
+            data={"actor": actor} if actor else {},
         )
         now = self._kit.clock.now()
         records = tuple(steps)

@@ -61,6 +61,16 @@ NEEDED_ROLE: Mapping[Permission, Role] = {
 """What role a permission needs; docs/api.md prints this table."""
 
 
+KIND_PERMISSION: Mapping[str, Permission] = {
+    "check_health": Permission.HEALTH_RUN,
+    "maintain_node": Permission.NODE_MAINTAIN,
+    "evacuate_node": Permission.NODE_EVACUATE,
+    "reassign_node": Permission.NODE_MOVE,
+    "delete_node": Permission.NODE_DELETE,
+}
+"""What starting an operation of a kind needs; making one go on, or back, needs it as well."""
+
+
 @dataclass(frozen=True, slots=True)
 class Actor:
     """Somebody who asks for something."""
@@ -93,6 +103,15 @@ def authorise(actor: Actor, permission: Permission) -> None:
             f"{actor.name} has the role {actor.role.name.lower()}; {permission} needs {needed.name.lower()}",
             hint="ask an administrator for a token with that role",
         )
+
+
+def authorise_kind(actor: Actor, kind: str) -> None:
+    """Let `actor` pass who could have started an operation of that kind; one that the table does not know is for administrators.
+
+    Raises:
+        ForbiddenError: it needs a higher role.
+    """
+    authorise(actor, KIND_PERMISSION.get(kind, Permission.NODE_DELETE))
 
 
 class Authenticator(Protocol):

@@ -9,6 +9,7 @@ from pumphouse.domain.plan import Plan
 from pumphouse.engine.ownership import is_gone
 from pumphouse.ports.clock import Clock
 from pumphouse.ports.store import OperationStore
+from pumphouse.services.access import Actor, authorise_kind
 from pumphouse.services.runner import Runner
 
 
@@ -24,6 +25,7 @@ class Action(StrEnum):
 
 
 GOES_ON = frozenset({Action.RESUME, Action.RETRY, Action.SKIP, Action.UNDO})
+"""These change clouds again, so that they need what starting the operation needed; to stop one does not."""
 
 
 class Operations:
@@ -127,13 +129,16 @@ class Operations:
         held = self._store.ownership(operation.id)
         return is_gone(held, now=self._clock.now(), timeout_s=self._owner_timeout_s)
 
-    def act(self, id_or_prefix: str, action: Action) -> Operation:
+    def act(self, id_or_prefix: str, action: Action, *, actor: Actor) -> Operation:
         """Pause, resume, cancel, retry, skip or undo. What goes on again, goes on in this process.
 
         Raises:
             ConflictError: its status does not allow that.
+            ForbiddenError: `actor` may not start what would go on.
         """
         operation = self._store.operation(id_or_prefix)
+        if action in GOES_ON:
+            authorise_kind(actor, operation.kind)
         runner = self._runner()
         ask = {
             Action.PAUSE: runner.pause,
@@ -143,7 +148,7 @@ class Operations:
             Action.SKIP: runner.skip_failed,
             Action.UNDO: runner.undo,
         }
-        asked = ask[action](operation.id)
+        asked = ask[action](operation.id, actor=actor.name)
         if action in GOES_ON:
             runner.start(asked.id)
         return asked

@@ -298,3 +298,28 @@ class TestChildren:
         done = bench.run("parent", count=4)
         progress = bench.engine.progress(done.id)
         assert (progress.done, progress.total) == (4, 4)
+
+
+def test_every_wish_is_recorded_with_who_asked(bench: Bench) -> None:
+    operation = bench.submit(count=4, parallel=1)
+    other = bench.another()
+    bench.at("move-1:before", lambda: (other.pause(operation, actor="eve"), threading.Event().wait(0.2)))
+    assert bench.engine.run(operation).status is S.PAUSED
+    bench.engine.resume(operation, actor="ann")
+    bench.fail_at({"move-3:before": CloudRefusedError("no")})
+    assert bench.engine.run(operation).status is S.FAILED
+    bench.engine.retry(operation, actor="bob")
+    assert bench.engine.run(operation).status is S.FAILED
+    bench.engine.skip_failed(operation, actor="cid")
+    bench.engine.run(operation)
+    bench.engine.undo(operation, actor="dan")
+    asked = {
+        e.type: e.data.get("actor") for e in bench.stores.events(limit=1000) if e.type.endswith("_asked")
+    }
+    assert asked == {
+        "operation.pause_asked": "eve",
+        "operation.resume_asked": "ann",
+        "operation.retry_asked": "bob",
+        "operation.skip_asked": "cid",
+        "operation.undo_asked": "dan",
+    }

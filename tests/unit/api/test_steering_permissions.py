@@ -1,0 +1,90 @@
+"""Who may not start an operation may not make it go on, or back, either; and who did is on record."""
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from pumphouse.client.transport import InProcessTransport
+from pumphouse.services.access import (
+    KIND_PERMISSION,
+    NEEDED_ROLE,
+    Actor,
+    ForbiddenError,
+    Role,
+    Token,
+    TokenAuthenticator,
+    authorise_kind,
+    hash_token,
+)
+from tests.fakes.bench import KINDS, Bench
+
+FOR_ADMINS = ["reassign_node", "delete_node"]
+FOR_OPERATORS = ["maintain_node", "evacuate_node", "check_health"]
+
+
+@pytest.fixture
+def http(bench: Bench) -> Iterator[httpx.Client]:
+    tokens = [Token(role.name.lower(), role, hash_token(f"token-{role.name}")) for role in Role]
+    app = bench.app(TokenAuthenticator(tokens))
+    with httpx.Client(transport=InProcessTransport(app), base_url="http://t") as client:
+        yield client
+
+
+def accepted(bench: Bench, kind: str) -> str:
+    params = {"environment": "old", "node": "node-1"}
+    return bench.engine.submit(kind, params, bench.engine.plan(kind, params)).id
+
+
+def act(http: httpx.Client, role: Role, operation: str, action: str) -> httpx.Response:
+    headers = {"Authorization": f"Bearer token-{role.name}"}
+    return http.post(f"/v1/operations/{operation}/{action}", headers=headers)
+
+
+def test_every_kind_has_a_permission() -> None:
+    assert set(KIND_PERMISSION) == set(KINDS) == {*FOR_ADMINS, *FOR_OPERATORS}
+    assert {kind for kind in KINDS if NEEDED_ROLE[KIND_PERMISSION[kind]] is Role.ADMIN} == set(FOR_ADMINS)
+    with pytest.raises(ForbiddenError):
+        authorise_kind(Actor("o", Role.OPERATOR), "a kind of tomorrow")
+
+
+@pytest.mark.parametrize("kind", FOR_ADMINS)
+@pytest.mark.parametrize("action", ["resume", "retry", "skip", "undo"])
+def test_an_operator_may_not_go_on_with_what_is_for_administrators(
+    http: httpx.Client, bench: Bench, kind: str, action: str
+) -> None:
+    operation = accepted(bench, kind)
+    before = bench.stores.events(limit=500)
+    answer = act(http, Role.OPERATOR, operation, action)
+    assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
+    assert bench.stores.operation(operation).status == "accepted"
+    assert bench.stores.events(limit=500) == before
+    assert act(http, Role.ADMIN, operation, action).status_code != 403
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_operator_may_stop_everything(http: httpx.Client, bench: Bench, kind: str) -> None:
+    operation = accepted(bench, kind)
+    assert act(http, Role.OPERATOR, operation, "pause").json()["status"] == "paused"
+    assert act(http, Role.OPERATOR, operation, "cancel").json()["status"] == "cancelled"
+
+
+@pytest.mark.parametrize("kind", FOR_OPERATORS)
+def test_an_operator_may_go_on_with_what_is_for_operators(
+    http: httpx.Client, bench: Bench, kind: str
+) -> None:
+    operation = accepted(bench, kind)
+    assert act(http, Role.OPERATOR, operation, "cancel").status_code == 202
+    assert act(http, Role.OPERATOR, operation, "undo").status_code == 202
+
+
+def test_events_tell_who_asked(http: httpx.Client, bench: Bench) -> None:
+    operation = accepted(bench, "maintain_node")
+    act(http, Role.OPERATOR, operation, "pause")
+    act(http, Role.ADMIN, operation, "cancel")
+    act(http, Role.OPERATOR, operation, "resume")
+    told = {e.type: e for e in bench.stores.events(limit=500, operation_id=operation)}
+    who = {t: told[t].data.get("actor") for t in ("operation.paused", "operation.cancelled")}
+    assert who == {"operation.paused": "operator", "operation.cancelled": "admin"}
+    assert told["operation.resume_asked"].data == {"actor": "operator"}
+    assert told["operation.resume_asked"].message.endswith("resume was asked for by operator")
