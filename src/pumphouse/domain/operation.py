@@ -78,7 +78,7 @@ TRANSITIONS: Mapping[OperationStatus, frozenset[OperationStatus]] = {
     _S.FAILED: frozenset({_S.RUNNING, _S.CANCELLED, _S.UNDOING}),
     _S.DONE_WITH_ERRORS: frozenset({_S.RUNNING, _S.UNDOING}),
     _S.DONE: frozenset({_S.UNDOING}),
-    # an undo can itself be stopped, fail and be tried again
+    # an undo cannot be paused; one that was interrupted is resumed, one that failed is tried again
     _S.UNDOING: frozenset({_S.UNDONE, _S.UNDO_FAILED}),
     _S.UNDO_FAILED: frozenset({_S.UNDOING}),
     _S.UNDONE: frozenset(),

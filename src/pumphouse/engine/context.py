@@ -51,6 +51,8 @@ class RunContext(StepContext):
         self._children = children
         self.child_had_errors = False
         """Whether a child of this step ended with errors, so that the step does too."""
+        self.conclusion = ""
+        """What the step says came out of it."""
         self.live: dict[str, Item] = {}
         """The running items as they are recorded."""
 
@@ -156,6 +158,10 @@ class RunContext(StepContext):
     def undo_child(self, name: str) -> None:
         self._still_ours()
         self._children.undo_child(self, name)
+
+    @override
+    def conclude(self, text: str) -> None:
+        self.conclusion = scrub(text)
 
     @override
     def progress(self, message: str) -> None:

@@ -156,7 +156,12 @@ class ForwardStage(Stage):
         self.step.do(ctx)
         status = StepStatus.DONE_WITH_ERRORS if with_errors or ctx.child_had_errors else StepStatus.DONE
         record = replace(
-            self.run.record(self.step), status=status, error="", hint="", ended_at=self.run.kit.clock.now()
+            self.run.record(self.step),
+            status=status,
+            error="",
+            hint="",
+            reason=ctx.conclusion,
+            ended_at=self.run.kit.clock.now(),
         )
         self.write(record, self.event("step.done", f"{self.step.title}: {status.replace('_', ' ')}"))
 

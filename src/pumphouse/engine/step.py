@@ -80,6 +80,10 @@ class StepContext(Protocol):
         """Undo the child of that name; none is no error."""
         ...
 
+    def conclude(self, text: str) -> None:
+        """What came out of this step, in a sentence that stays with it: its `reason` once it is done."""
+        ...
+
     def progress(self, message: str) -> None:
         """A line of progress for the person who watches (an event `step.progress`)."""
         ...

@@ -55,6 +55,29 @@ def test_health_before_and_after_is_compared(rig: Rig) -> None:
     assert compared["old"].data["worse"] == []
 
 
+def test_the_comparison_of_health_stays_with_its_step(rig: Rig) -> None:
+    done = rig.run("reassign_node", destination="new")
+    (step,) = [s for s in rig.engine.operation(done.id).steps if s.name == "health_after"]
+    assert "old: 1 of 1 checks passed, nothing is worse than before" in step.reason
+    assert "new: " in step.reason
+    assert "better: services" in step.reason
+
+
+@pytest.mark.parametrize("kind", ["reassign_node", "delete_node"])
+def test_no_advice_that_only_a_mere_evacuation_can_follow(rig: Rig, kind: str) -> None:
+    for other in ("node-1", "node-2"):
+        machine = rig.old.machines[other]
+        machine.stock = {resource: (1, ratio) for resource, (_, ratio) in machine.stock.items()}
+    rig.old.add_server("off", "node-3", "SHUTOFF")
+    params = {"destination": "new"} if kind == "reassign_node" else {"evacuate": True}
+    plan = rig.engine.plan(kind, {"environment": "old", "node": "node-3", **params})
+    short = [f for f in plan.findings if f.code == "no-room"]
+    assert short
+    assert not [f for f in short if "--stopped" in f.suggestion]
+    alone = rig.engine.plan("evacuate_node", {"environment": "old", "node": "node-3"})
+    assert [f for f in alone.findings if "--stopped leave" in f.suggestion]
+
+
 def test_undo_brings_the_node_back_as_it_was(rig: Rig) -> None:
     fill(rig)
     before = rig.snapshot()

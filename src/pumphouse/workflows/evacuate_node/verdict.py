@@ -54,7 +54,7 @@ _REFUSED = {
     "SUSPENDED": (
         "server-suspended",
         "it is suspended, and Nova moves no such server",
-        "allow it with `suspended=resume` (it will run for the time of its move), or have its owner resume or shelve it",
+        "allow it with `--suspended resume` (it will run for the time of its move), or have its owner resume or shelve it",
     ),
 }
 _NEVER_LIVE_VNIC = frozenset({"direct-physical", "accelerator-direct", "accelerator-direct-physical", "vdpa"})

@@ -37,9 +37,11 @@ class HealthAfter(JoiningStep):
 
     @override
     def do(self, ctx: StepContext) -> None:
+        outcomes = []
         for environment in _both(ctx):
             _check(ctx, AFTER, environment)
-            _compare(ctx, environment)
+            outcomes.append(_compare(ctx, environment))
+        ctx.conclude("; ".join(outcomes))
 
     @override
     def go_back(self, ctx: StepContext) -> None:
@@ -139,19 +141,23 @@ def _check(ctx: StepContext, when: str, environment: str) -> None:
     ctx.remember(**{key: {c["name"]: c["status"] for c in run.get("checks", ())}})
 
 
-def _compare(ctx: StepContext, environment: str) -> None:
+def _compare(ctx: StepContext, environment: str) -> str:
+    """Tell what is worse or better than before, and answer it in short."""
     before: dict[str, Any] = ctx.recall(f"health:{BEFORE}:{environment}", {})
     after: dict[str, Any] = ctx.recall(f"health:{AFTER}:{environment}", {})
     bad = {"failed", "error"}
     worse = sorted(n for n, status in after.items() if status in bad and before.get(n) not in bad)
     better = sorted(n for n, status in before.items() if status in bad and after.get(n) == "passed")
     passed = sum(1 for status in after.values() if status == "passed")
-    text = f"health of {environment} after the move: {passed} of {len(after)} checks passed"
-    text += f"; worse than before: {', '.join(worse)}" if worse else "; nothing is worse than before"
-    text += f"; better: {', '.join(better)}" if better else ""
+    if not after:
+        outcome = "could not be checked, so that it cannot be compared"
+    else:
+        outcome = f"{passed} of {len(after)} checks passed, "
+        outcome += f"worse than before: {', '.join(worse)}" if worse else "nothing is worse than before"
+    outcome += f", better: {', '.join(better)}" if better else ""
     ctx.emit(
         "health.compared",
-        text,
+        f"health of {environment} after the move: {outcome}",
         environment=environment,
         severity=Severity.WARNING if worse else Severity.INFO,
         notify=bool(worse),
@@ -161,3 +167,4 @@ def _compare(ctx: StepContext, environment: str) -> None:
         after=after,
     )
     ctx.remember(**{f"health:difference:{environment}": {"worse": worse, "better": better}})
+    return f"{environment}: {outcome}"

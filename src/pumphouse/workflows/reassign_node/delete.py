@@ -61,7 +61,6 @@ class DeleteNode(Workflow):
     def plan(self, ctx: PlanContext, params: Mapping[str, Any]) -> Plan:
         environment, name = params["environment"], params["node"]
         leaving, able = leaving_findings(ctx, environment, name)
-        known = {f.code for f in leaving}
         evacuation = (
             ctx.plan_child("evacuate_node", evacuation_params(params)) if params["evacuate"] else None
         )
@@ -69,7 +68,7 @@ class DeleteNode(Workflow):
         if evacuation is None:
             leaving += find.of_emptiness(cloud, cloud.node(name))
         else:
-            leaving += [f for f in evacuation.findings if f.code not in known]
+            leaving += find.of_evacuation(evacuation.findings, leaving)
         before = f"{evacuation.summary}; then " if evacuation else ""
         return Plan(
             kind=self.kind,

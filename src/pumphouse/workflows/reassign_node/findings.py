@@ -1,6 +1,7 @@
 """What an operator should know before a node leaves its environment; used by the plans of ReassignNode and DeleteNode."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from pumphouse.domain.errors import ConflictError, NotFoundError
@@ -34,6 +35,16 @@ def of_leaving(
     stuck = (m for m in migrations if m.running and m.status != "finished" and _age(m, now) > STUCK_AFTER)
     found.extend(_stuck(m) for m in stuck)
     return found
+
+
+def of_evacuation(found: Iterable[Finding], leaving: Iterable[Finding]) -> list[Finding]:
+    """What the evacuation's plan says and ours does not say already, without advice that only a mere evacuation can follow."""
+    known = {f.code for f in leaving}
+    return [
+        replace(f, suggestion="free room elsewhere or add a node") if f.code == "no-room" else f
+        for f in found
+        if f.code not in known
+    ]
 
 
 def of_emptiness(cloud: Cloud, node: Node) -> list[Finding]:

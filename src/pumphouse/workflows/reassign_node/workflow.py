@@ -72,10 +72,9 @@ class ReassignNode(Workflow):
         evacuation = ctx.plan_child("evacuate_node", evacuation_params(params))
         leaving, able = leaving_findings(ctx, environment, name)
         joining, _ = find.of_deployer(ctx, destination, name, installs=True)
-        known = {f.code for f in leaving}
         findings = [
             *leaving,
-            *(f for f in evacuation.findings if f.code not in known),
+            *find.of_evacuation(evacuation.findings, leaving),
             *joining,
             *find.of_destination(ctx.tools.cloud(destination), name),
             *find.of_way_back(able, TakeDown.title),
