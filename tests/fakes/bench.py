@@ -78,6 +78,8 @@ class Controls:
     failing: set[str] = field(default_factory=set)
     moved: list[str] = field(default_factory=list)
     undo_fails: bool = False
+    undo_gate: threading.Event = field(default_factory=threading.Event)
+    point_of_no_return: bool = False
 
 
 class ToyStep(Step):
@@ -93,6 +95,9 @@ class ToyStep(Step):
 
     @override
     def undo(self, ctx: StepContext) -> None:
+        ctx.poll(
+            lambda: self._controls.undo_gate.is_set() or None, what="the gate", deadline_s=20, interval_s=0.01
+        )
         if self._controls.undo_fails:
             raise CloudRefusedError("it cannot be put back", hint="try again")
 
@@ -119,6 +124,16 @@ class ToyMoves(ItemStep):
             raise CloudRefusedError(f"{item.name} cannot be moved", hint="look at its fault")
         self._controls.moved.append(item.name)
         return {"host": "elsewhere"}
+
+
+class ToyEnd(Step):
+    name: ClassVar[str] = "burn"
+    title: ClassVar[str] = "Burn the bridges"
+    irreversible: ClassVar[bool] = True
+
+    @override
+    def do(self, ctx: StepContext) -> None:
+        ctx.conclude("nothing is worse than before")
 
 
 class Toy(Workflow):
@@ -168,6 +183,7 @@ class Toy(Workflow):
     def steps(self, params: Mapping[str, Any]) -> Sequence[Step]:
         return [
             ToyStep(self._controls),
+            *([ToyEnd()] if self._controls.point_of_no_return else []),
             *([ToyMoves(self._controls)] if self.kind == "evacuate_node" else []),
         ]
 
@@ -182,6 +198,7 @@ class Bench:
         self.clock = SystemClock()
         self.controls = Controls()
         self.controls.gate.set()
+        self.controls.undo_gate.set()
         self.clouds = {name: FakeCloud(name, self.clock) for name in ("old", "new", "broken")}
         for node in ("node-1", "node-2"):
             self.clouds["old"].add_node(node)
@@ -195,13 +212,7 @@ class Bench:
             open_workbench=lambda environment: None,  # type: ignore[arg-type,return-value]  # no toy looks at it
             load_deployer=lambda environment: FakeDeployer(self.clouds[environment.access.cloud]),
         )
-        self.engine = Engine(
-            self.stores,
-            self.tools,
-            [Toy(kind, self.controls) for kind in KINDS],
-            self.clock,
-            EngineSettings(poll_s=0.02, back_off_first_s=0.01),
-        )
+        self.engine = self._new_engine()
         environments = Environments(
             store=self.stores,
             events=self.stores,
@@ -233,9 +244,24 @@ class Bench:
 
     def close(self) -> None:
         self.controls.gate.set()
+        self.controls.undo_gate.set()
         self.engine.close(timeout_s=5)
         self.tools.close()
         self.stores.close()
+
+    def end_process(self) -> None:
+        """As if the process had ended, and another had begun."""
+        self.engine.close(timeout_s=5)
+        self.engine = self._new_engine()
+
+    def _new_engine(self) -> Engine:
+        return Engine(
+            self.stores,
+            self.tools,
+            [Toy(kind, self.controls) for kind in KINDS],
+            self.clock,
+            EngineSettings(poll_s=0.02, back_off_first_s=0.01),
+        )
 
     def _open(self, environment: Environment) -> FakeCloud:
         return self.clouds[environment.access.cloud]

@@ -27,13 +27,22 @@ def list_operations(
     status: OperationStatus | None = None,
     kind: Annotated[str | None, Query(max_length=64)] = None,
     children: Annotated[bool, Query(description="those that other operations have started, too")] = False,
+    parent: Annotated[
+        str | None, Query(max_length=64, description="only those that this one has started; its whole id")
+    ] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Page[OperationView]:
     """Operations, newest first, without their steps and plans."""
     del actor
     found = services.operations.list(
-        environment=environment, status=status, kind=kind, children=children, limit=limit, before=cursor
+        environment=environment,
+        status=status,
+        kind=kind,
+        children=children,
+        parent=parent,
+        limit=limit,
+        before=cursor,
     )
     views = [OperationView.of(o, interrupted=services.operations.is_interrupted(o)) for o in found]
     return Page(items=views, next=found[-1].id if len(found) == limit else None)

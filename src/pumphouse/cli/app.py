@@ -26,7 +26,7 @@ class Root(typer.core.TyperGroup):
         except (typer.Exit, typer.Abort, typer.BadParameter):
             raise
         except KeyboardInterrupt:
-            typer.echo("Interrupted; nothing was left half-done by this command.", err=True)
+            typer.echo("Interrupted; run it again to go on.", err=True)
             raise typer.Exit(Exit.INTERRUPTED) from None
         except Exception as error:
             if type(error).__module__.startswith("typer."):

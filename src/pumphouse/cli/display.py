@@ -15,10 +15,11 @@ from rich.text import Text
 from typing_extensions import override
 
 from pumphouse.cli.tables import COLOURS, counts, duration, when, word
+from pumphouse.domain.finding import Severity
 
 if TYPE_CHECKING:
     from pumphouse.wire.event import EventView
-    from pumphouse.wire.operation import OperationView, StepView
+    from pumphouse.wire.operation import ItemView, OperationView
 
 SIGNS = {
     "pending": "·", "running": "▶", "done": "✔", "done_with_errors": "!", "skipped": "-", "failed": "✘",
@@ -26,10 +27,15 @@ SIGNS = {
 }  # fmt: skip
 ASCII = str.maketrans({"·": ".", "▶": ">", "✔": "+", "✘": "x", "◀": "<", "↶": "u"})
 LAST_EVENTS = 6
+SHOWN_ITEMS = 8
+KEPT_TYPES = frozenset({"health.compared"})
+"""Events that stay on the screen though they are neither warnings nor notifications."""
 
 
 class Display(Protocol):
-    """Shows an operation again and again; a context manager."""
+    """Shows an operation again and again; a context manager. `shows_items` says whether it wants to know what runs."""
+
+    shows_items: bool
 
     def __enter__(self) -> Self: ...
 
@@ -37,8 +43,13 @@ class Display(Protocol):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
 
-    def update(self, operation: "OperationView", events: "Sequence[EventView]") -> None:
-        """Show the operation as it is now, with what has happened since the last update."""
+    def update(
+        self,
+        operation: "OperationView",
+        events: "Sequence[EventView]",
+        running: "Sequence[ItemView]" = (),
+    ) -> None:
+        """Show the operation as it is now, with what has happened since the last update and the items that run."""
         ...
 
     def note(self, message: str) -> None:
@@ -59,6 +70,8 @@ def display_for(console: Console) -> Display:
 class LineDisplay(Display):
     """One line for each event: for logs and pipes."""
 
+    shows_items = False
+
     def __init__(self, console: Console) -> None:
         self._console = console
         self._begun = False
@@ -74,7 +87,13 @@ class LineDisplay(Display):
         del kind, error, trace
 
     @override
-    def update(self, operation: "OperationView", events: "Sequence[EventView]") -> None:
+    def update(
+        self,
+        operation: "OperationView",
+        events: "Sequence[EventView]",
+        running: "Sequence[ItemView]" = (),
+    ) -> None:
+        del running
         if not self._begun:
             self._begun = True
             self._say(f"{operation.name} [{operation.id}]")
@@ -95,12 +114,17 @@ class LineDisplay(Display):
 
 
 class LiveDisplay(Display):
-    """Title, steps, one bar with ETA, the last events; what was shown last stays on the screen."""
+    """Title, steps, what runs, one bar with ETA, the last events; what was shown last stays on the screen. Warnings, notifications and the
+    comparison of health are printed above it for good.
+    """
+
+    shows_items = True
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._operation: OperationView | None = None
         self._events: deque[EventView] = deque(maxlen=LAST_EVENTS)
+        self._running: Sequence[ItemView] = ()
         self._note = ""
         # asks for its first picture at once
         self._live = Live(console=console, refresh_per_second=4, get_renderable=self._render)
@@ -118,9 +142,19 @@ class LiveDisplay(Display):
         self._live.stop()
 
     @override
-    def update(self, operation: "OperationView", events: "Sequence[EventView]") -> None:
+    def update(
+        self,
+        operation: "OperationView",
+        events: "Sequence[EventView]",
+        running: "Sequence[ItemView]" = (),
+    ) -> None:
         self._operation = operation
-        self._events.extend(events)
+        self._running = running
+        for event in events:
+            if matters(event):
+                self._console.print(_line(event), soft_wrap=True)
+            else:
+                self._events.append(event)
         self._live.refresh()
 
     @override
@@ -142,12 +176,20 @@ class LiveDisplay(Display):
         if self._operation is None:
             return Text("...")
         ascii_only = "utf" not in (self._console.encoding or "").lower()
-        return operation_picture(self._operation, tuple(self._events), note=self._note, ascii_only=ascii_only)
+        return operation_picture(
+            self._operation, tuple(self._events), self._running, note=self._note, ascii_only=ascii_only
+        )
+
+
+def matters(event: "EventView") -> bool:
+    """Whether it must not scroll away."""
+    return event.notify or event.status is not Severity.INFO or event.type in KEPT_TYPES
 
 
 def operation_picture(
     operation: "OperationView",
     events: "Sequence[EventView]" = (),
+    running: "Sequence[ItemView]" = (),
     *,
     note: str = "",
     ascii_only: bool = False,
@@ -163,18 +205,10 @@ def operation_picture(
         f"  {duration(max(0.0, elapsed))}",
         (f"  [{operation.id[:8]}]", "dim"),
     )
-    parts: list[RenderableType] = [title, _steps(operation.steps, ascii_only=ascii_only)]
+    parts: list[RenderableType] = [title, _steps(operation, running, ascii_only=ascii_only)]
     if operation.progress.total:
         parts.append(_bar(operation))
-    parts += [
-        Text(
-            f"{when(e.at)[11:]}  {e.message}",
-            style=COLOURS.get(e.status, "dim"),
-            no_wrap=True,
-            overflow="ellipsis",
-        )
-        for e in events
-    ]
+    parts += [_line(e, no_wrap=True) for e in events]
     if operation.error and operation.status not in {"done", "undone"}:
         parts.append(Text(operation.error, style="red"))
     if note:
@@ -182,11 +216,20 @@ def operation_picture(
     return Group(*parts)
 
 
-def _steps(steps: "Sequence[StepView]", *, ascii_only: bool) -> Table:
+def _line(event: "EventView", *, no_wrap: bool = False) -> Text:
+    return Text(
+        f"{when(event.at)[11:]}  {event.message}",
+        style=COLOURS.get(event.status, "dim"),
+        no_wrap=no_wrap,
+        overflow="ellipsis" if no_wrap else None,
+    )
+
+
+def _steps(operation: "OperationView", running: "Sequence[ItemView]", *, ascii_only: bool) -> Table:
     table = Table(box=None, pad_edge=False, show_header=False)
     for _ in range(4):
         table.add_column()
-    for step in steps:
+    for step in operation.steps:
         sign = SIGNS.get(step.status, "?")
         shown = sign.translate(ASCII) if ascii_only else sign
         colour = COLOURS.get(step.status, "dim")
@@ -197,7 +240,18 @@ def _steps(steps: "Sequence[StepView]", *, ascii_only: bool) -> Table:
             word(step.status),
             Text(" ".join(filter(None, (counts(step.counts), said)))),
         )
+        if step.name == operation.current_step:
+            _add_running(table, running)
     return table
+
+
+def _add_running(table: Table, running: "Sequence[ItemView]") -> None:
+    now = datetime.now(UTC)
+    for item in running[:SHOWN_ITEMS]:
+        lasts = "" if item.started_at is None else duration(max(0.0, (now - item.started_at).total_seconds()))
+        table.add_row("", Text(f"  {item.name}"), word(item.status), lasts)
+    if len(running) > SHOWN_ITEMS:
+        table.add_row("", f"  and {len(running) - SHOWN_ITEMS} more", "", "")
 
 
 def _bar(operation: "OperationView") -> Table:

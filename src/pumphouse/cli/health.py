@@ -10,12 +10,19 @@ from pumphouse.cli.failures import Exit
 from pumphouse.cli.output import Format, Output, show
 from pumphouse.cli.running import DryRun, carry_out
 from pumphouse.cli.session import session_of
+from pumphouse.domain.errors import PermanentError
 
 if TYPE_CHECKING:
     from pumphouse.wire.operation import OperationView
 
 app = typer.Typer(no_args_is_help=True, help="Health: sets of checks on an environment.")
 Environment = Annotated[str, typer.Argument(metavar="ENV", help="Name or id of the environment.")]
+
+
+class NoHealthRunError(PermanentError):
+    """There is no result to show yet."""
+
+    code = "not-found"
 
 
 class CheckSet(StrEnum):
@@ -77,8 +84,12 @@ def show_runs(
 ) -> None:
     """Show the last run, or the list of runs."""
     found = session_of(context).client.health(environment)
-    if history or not found:
+    if history:
         show(output, found, lambda: tables.health_runs(found))
         return
+    if not found:
+        raise NoHealthRunError(
+            f"no health check of {environment} was run", hint=f"run: pumphouse health run {environment}"
+        )
     last = found[0]
     show(output, last, lambda: tables.health_run(last))

@@ -70,13 +70,13 @@ def confirm_plan(session: Session, plan: "PlanView") -> None:
     ask("Carry it out?")
 
 
-def need_somebody(session: Session) -> None:
-    """End with exit code 2 when a question could not be answered."""
+def need_somebody(session: Session, *, look: str = "look at it with --dry-run") -> None:
+    """End with exit code 2 when a question could not be answered; `look` says how to see what it would have been about."""
     if not session.interactive:
         typer.secho(
             "Error [confirmation-needed]: this is no terminal, so nobody can be asked", err=True, fg="red"
         )
-        typer.echo("Hint: look at it with --dry-run, then give --yes", err=True)
+        typer.echo(f"Hint: {look}, then give --yes", err=True)
         raise typer.Exit(Exit.USAGE)
 
 

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
+    from pumphouse.cli.way_back import WayBack
     from pumphouse.wire.environment import AccessCheckView, EnvironmentView
     from pumphouse.wire.event import EventView
     from pumphouse.wire.finding import FindingView, PlanView
@@ -188,6 +189,27 @@ def plan(p: "PlanView") -> RenderableType:
         parts += [Text(), *lines]
     parts += [Text(), Text(f"About {duration(p.estimate_s)} in all." if p.estimate_s else "No estimate.")]
     return Group(*parts)
+
+
+def way_back(found: "OperationView", way: "WayBack", servers: int) -> RenderableType:
+    """What an undo would put back, for its question."""
+    lines = [Text(f"Undo of {found.name}", style="bold")]
+    if way.steps:
+        lines.append(Text("These steps go back, in this order:"))
+    lines += [
+        Text(f"{n}. {step.title}{f' ({counts(step.counts)})' if step.counts else ''}")
+        for n, step in enumerate(way.steps, 1)
+    ]
+    if servers:
+        lines.append(Text(f"{servers} {'server' if servers == 1 else 'servers'} would be brought back."))
+    if way.barrier is not None:
+        stands = (
+            f"Point of no return: '{way.barrier.title}' is done and cannot be undone; the undo stops there."
+        )
+        lines.append(Text(stands, style="yellow"))
+    elif not way.steps:
+        lines.append(Text("Nothing of it has to go back."))
+    return Group(*lines)
 
 
 def findings(found: Iterable["FindingView"]) -> Group:

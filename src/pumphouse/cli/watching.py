@@ -3,7 +3,7 @@
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from types import FrameType
@@ -19,7 +19,7 @@ from pumphouse.domain.operation import FINISHED, OperationStatus
 
 if TYPE_CHECKING:
     from pumphouse.wire.event import EventView
-    from pumphouse.wire.operation import OperationView
+    from pumphouse.wire.operation import ItemView, OperationView
 
 POLL_S = 0.4
 EVENTS_AT_ONCE = 500
@@ -84,13 +84,18 @@ class _Watcher:
         self._ours = ours
         self._since = since
         self._after = 0
+        self._status: OperationStatus | None = None
+        self._child: str | None = None
+        """The child that was heard of last: its items are the ones that run."""
         self._stopping: str | None = None
 
     def until_stopped(self, display: Display) -> "OperationView":
         alone_since: float | None = None
         while True:
-            operation = self._session.client.operation(self._id, plan=False)
-            display.update(operation, self._news())
+            operation = self._look()
+            news = self._news()
+            running = self._running(operation) if display.shows_items else ()
+            display.update(operation, news, running)
             if operation.status in STOPPED:
                 self._say_how_to_go_on(operation)
                 return operation
@@ -101,12 +106,27 @@ class _Watcher:
                 return operation
             self._session.clock.sleep(POLL_S)
 
+    def _look(self) -> "OperationView":
+        operation = self._session.client.operation(self._id, plan=False)
+        self._status = operation.status
+        return operation
+
+    def _running(self, operation: "OperationView") -> "list[ItemView]":
+        """What is being worked on at this moment."""
+        if operation.status in STOPPED:
+            return []
+        status = "undoing" if operation.status is OperationStatus.UNDOING else "running"
+        family = filter(None, (self._id, self._child))
+        return [item for one in family for item in self._session.client.items(one, status=status)]
+
     def _news(self) -> "list[EventView]":
         """What has happened since the last look."""
         news: list[EventView] = []
         while True:
             events = self._session.client.operation_events(self._id, after=self._after, limit=EVENTS_AT_ONCE)
             self._after = events[-1].id if events else self._after
+            for event in events:
+                self._child = None if event.operation_id == self._id else event.operation_id
             news += [e for e in events if self._since is None or e.at >= self._since]
             if len(events) < EVENTS_AT_ONCE:
                 return news
@@ -114,22 +134,48 @@ class _Watcher:
     def on_interrupt(self, display: Display) -> None:
         """Ask, or do what is safest when there is nobody to ask."""
         if self._stopping is not None:
-            self._leave("It is left as it is, unfinished." if self._here else "It is still stopping.")
+            self._leave(
+                "It is left as it is, unfinished." if self._here else f"It is still {self._stopping}."
+            )
         if not self._ours:
             self._leave("It goes on without being watched.")
+        if (self._status or self._look().status) is OperationStatus.UNDOING:
+            self._say_that_it_goes_on(display)
+            return
         match self._choice(display):
             case "leave":
                 self._leave("It goes on at the server.")
             case "pause" | "cancel" as action:
-                self._stopping = action
-                from pumphouse.client.errors import ProblemError
-
-                # it may have ended while we asked; the next look will tell
-                with suppress(ProblemError):
-                    self._session.client.act(self._id, action)
-                display.note("Stopping: what has begun is finished first. Ctrl-C again leaves at once.")
+                self._stop(action, display)
             case _:
                 display.note("")
+
+    def _stop(self, action: str, display: Display) -> None:
+        from pumphouse.client.errors import ProblemError
+
+        try:
+            self._session.client.act(self._id, action)
+        except ProblemError:
+            # while we asked it has ended, which the next look will tell, or has begun to go back
+            if self._look().status is OperationStatus.UNDOING:
+                self._say_that_it_goes_on(display)
+            return
+        self._stopping = "stopping"
+        display.note("Stopping: what has begun is finished first. Ctrl-C again leaves at once.")
+
+    def _say_that_it_goes_on(self, display: Display) -> None:
+        """An undo has no pause: half of a way back helps nobody."""
+        if not self._here and not self._session.interactive:
+            self._leave("It goes on at the server.")
+        self._stopping = "undoing"
+        display.note(
+            "An undo cannot be paused: it goes on. Ctrl-C again "
+            + (
+                f"leaves it interrupted, to be resumed with: pumphouse operation resume {self._id[:8]}"
+                if self._here
+                else "only ends the watching."
+            )
+        )
 
     @property
     def _here(self) -> bool:

@@ -84,9 +84,12 @@ class Client:
     # operations
 
     def operations(
-        self, *, environment: str | None = None, status: str | None = None, kind: str | None = None, limit: int = 50, cursor: str | None = None
+        self, *, environment: str | None = None, status: str | None = None, kind: str | None = None, parent: str | None = None,
+        limit: int = 50, cursor: str | None = None,
     ) -> Page[OperationView]:  # fmt: skip
-        query = {"environment": environment, "status": status, "kind": kind, "limit": limit, "cursor": cursor}
+        query = {
+            "environment": environment, "status": status, "kind": kind, "parent": parent, "limit": limit, "cursor": cursor,
+        }  # fmt: skip
         return self._get("/operations", Page[OperationView], query)
 
     def operation(self, id: str, *, plan: bool = True) -> OperationView:

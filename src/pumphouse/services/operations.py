@@ -86,15 +86,19 @@ class Operations:
         status: OperationStatus | None = None,
         kind: str | None = None,
         children: bool = False,
+        parent: str | None = None,
         limit: int = 50,
         before: str | None = None,
     ) -> Sequence[Operation]:
-        """Newest first; `before` is the id of the last one of the page before. Those that others have started only with `children`."""
+        """Newest first; `before` is the id of the last one of the page before. Those that others have started only with `children`, those that
+        `parent` has started with that.
+        """
         return self._store.operations(
             environment=environment,
             statuses=None if status is None else (status,),
             kind=kind,
-            roots_only=not children,
+            parent_id=parent,
+            roots_only=not children and parent is None,
             limit=limit,
             before=before,
         )

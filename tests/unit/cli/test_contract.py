@@ -48,7 +48,10 @@ def test_every_list_and_show_has_the_same_keys(person: Person, bench: Bench) -> 
         ("health", "show", "old"),
     ):
         named(person.json(*words))
-    for item in person.json("operation", "show", operation[:8], "--items"):
+    with_items = person.json("operation", "show", operation[:8], "--items")
+    named(with_items)
+    assert [i["name"] for i in with_items["items"]] == ["a", "b", "c"]
+    for item in with_items["items"]:
         named(item)
 
 
@@ -254,6 +257,58 @@ def test_environments_are_changed_and_removed(person: Person) -> None:
     assert person.json("env", "remove", "old", "--yes")["status"] == "removed"
     assert [e["name"] for e in person.json("env", "list")] == ["new"]
     assert person.json("env", "show", "new", "--refresh")["facts"] == {"release": "fake"}
+
+
+def test_yes_is_accepted_by_everything_that_steers(person: Person, bench: Bench) -> None:
+    bench.controls.failing.add("b")
+    failed = person.json("node", "evacuate", "old/node-1", "--yes", code=1)["id"]
+    for verb, code in (("pause", 1), ("resume", 1), ("retry", 1), ("skip", 4), ("undo", 0), ("cancel", 1)):
+        result = person("operation", verb, failed, "--yes")
+        assert result.exit_code == code, (verb, result.output)
+
+
+@pytest.mark.usefixtures("somebody_there")
+def test_an_undo_is_asked_for_with_what_goes_back(person: Person, bench: Bench) -> None:
+    bench.controls.failing.add("b")
+    failed = person.json("node", "evacuate", "old/node-1", "--yes", code=1)["id"]
+    refused = person("operation", "undo", failed, answers="n\n")
+    assert refused.exit_code == 1
+    asked = refused.stderr
+    assert asked.index("1. Move the servers (2 of 3 done, 1 failed)") < asked.index("2. Prepare the node")
+    assert "3 servers would be brought back" in asked
+    assert "no return" not in asked
+    assert bench.stores.operation(failed).status == "failed"
+    assert person("operation", "undo", failed, answers="y\n").exit_code == 0
+    again = person("operation", "undo", failed, answers="n\n").stderr
+    assert "Nothing of it has to go back" in again
+
+
+@pytest.mark.usefixtures("somebody_there")
+def test_the_question_names_the_point_of_no_return(person: Person, bench: Bench) -> None:
+    bench.controls.point_of_no_return = True
+    done = person.json("node", "evacuate", "old/node-1", "--yes")["id"]
+    asked = person("operation", "undo", done, answers="n\n").stderr
+    assert "1. Move the servers" in asked
+    assert "Prepare the node" not in asked
+    assert "Point of no return: 'Burn the bridges' is done" in asked
+    assert "nothing is worse than before" in person("operation", "show", done).stdout
+
+
+def test_nobody_to_ask_names_how_to_look(person: Person) -> None:
+    done = person.json("node", "evacuate", "old/node-1", "--yes")["id"]
+    refused = person("operation", "undo", done)
+    assert refused.exit_code == 2
+    assert f"pumphouse operation show {done}, then give --yes" in refused.stderr
+
+
+def test_without_a_health_run_there_is_nothing_to_show(person: Person) -> None:
+    result = person("health", "show", "old", "-o", "json")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.splitlines() == [
+        "Error [not-found]: no health check of old was run",
+        "Hint: run: pumphouse health run old",
+    ]
+    assert person.json("health", "show", "old", "--history") == []
 
 
 def test_a_health_run_shows_its_checks(person: Person, bench: Bench) -> None:

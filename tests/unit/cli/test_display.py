@@ -11,7 +11,7 @@ from pumphouse.cli.tables import counts, duration
 from pumphouse.domain.finding import Severity
 from pumphouse.domain.operation import ItemStatus, OperationStatus, StepStatus
 from pumphouse.wire.event import EventView
-from pumphouse.wire.operation import OperationView, ProgressView, StepView
+from pumphouse.wire.operation import ItemView, OperationView, ProgressView, StepView
 
 NOW = datetime.now(UTC)
 
@@ -33,6 +33,24 @@ def operation(status: OperationStatus = OperationStatus.RUNNING) -> OperationVie
             ),
         ),
         progress=ProgressView(done=3, failed=1, total=12, eta_s=100),
+    )
+
+
+def told(
+    message: str, *, type: str = "x", severity: Severity = Severity.INFO, notify: bool = False
+) -> EventView:
+    return EventView(id=99, name="x", type=type, status=severity, at=NOW, message=message, notify=notify)
+
+
+def server(number: int, seconds: float) -> ItemView:
+    return ItemView(
+        id=str(number),
+        name=f"db-{number}",
+        status=ItemStatus.RUNNING,
+        step="b",
+        key=str(number),
+        kind="server",
+        started_at=NOW - timedelta(seconds=seconds),
     )
 
 
@@ -70,6 +88,40 @@ def test_the_live_display_shows_everything_that_matters_and_stays(terminal: Cons
     ):  # fmt: skip
         assert text in last, text
     assert "web-3 moved" not in last, "only the last events"
+
+
+def test_what_matters_does_not_scroll_away(terminal: Console) -> None:
+    with display_for(terminal) as display:
+        display.update(
+            operation(),
+            [
+                told("db-1 did not leave", severity=Severity.WARNING),
+                told("the node is empty", notify=True),
+                told("nothing is worse than before", type="health.compared"),
+                told("an ordinary thing"),
+            ],
+        )
+        for number in range(20):
+            display.update(operation(), [event(number)])
+    shown = written(terminal)
+    picture = shown[shown.rindex("evacuate node-3 of old") :]
+    for kept in ("db-1 did not leave", "the node is empty", "nothing is worse than before"):
+        assert shown.count(kept) == 1, kept
+        assert kept not in picture, "it belongs above the picture"
+    assert "an ordinary thing" not in picture
+
+
+def test_what_runs_stands_under_its_step(terminal: Console) -> None:
+    running = operation().model_copy(update={"current_step": "b"})
+    with display_for(terminal) as display:
+        assert display.shows_items
+        display.update(running, [], [server(n, 7300) for n in range(10)])
+    shown = written(terminal)
+    picture = shown[shown.rindex("evacuate node-3 of old") :]
+    assert picture.index("Move the servers") < picture.index("db-0") < picture.index("db-7")
+    assert "2 h 01 min" in picture
+    assert "db-8" not in picture
+    assert "and 2 more" in picture
 
 
 def test_a_question_stops_the_picture_and_it_comes_back(terminal: Console) -> None:

@@ -93,3 +93,95 @@ def test_a_second_ctrl_c_leaves_at_once(held: Bench) -> None:
     (operation,) = held.stores.operations()
     assert operation.status in {"pausing", "paused"}
     assert f"pumphouse operation resume {operation.id[:8]}" in result.stderr
+
+
+@pytest.fixture
+def going_back(bench: Bench) -> Bench:
+    """An operation that is done, and whose undo takes its time."""
+    assert Person(bench)("node", "evacuate", "old/node-1", "--yes").exit_code == 0
+    bench.controls.undo_gate.clear()
+    return bench
+
+
+def press(bench: Bench, times: int) -> Callable[[], None]:
+    """Ctrl-C at each of the first waits; then what is held back goes on."""
+    left = [None] * times
+
+    def on_sleep() -> None:
+        if left:
+            left.pop()
+            raise KeyboardInterrupt
+        bench.controls.undo_gate.set()
+
+    return on_sleep
+
+
+@pytest.mark.parametrize("somebody", [True, False])
+def test_an_undo_goes_on_and_says_so(
+    going_back: Bench, monkeypatch: pytest.MonkeyPatch, somebody: bool
+) -> None:
+    monkeypatch.setattr(Session, "interactive", property(lambda self: somebody))
+    (operation,) = going_back.stores.operations()
+    person = Person(going_back)
+    person.wiring.on_sleep = press(going_back, 1)
+    result = person("operation", "undo", operation.id, "--yes", "-o", "json")
+    assert result.exit_code == 0, result.output
+    assert "An undo cannot be paused: it goes on" in result.stderr
+    assert f"pumphouse operation resume {operation.id[:8]}" in result.stderr
+    assert "Stopping" not in result.stderr
+    assert "What now" not in result.stderr
+    assert going_back.stores.operation(operation.id).status == "undone"
+
+
+def test_a_second_ctrl_c_leaves_an_undo_to_be_resumed(going_back: Bench) -> None:
+    (operation,) = going_back.stores.operations()
+    person = Person(going_back)
+    person.wiring.on_sleep = press(going_back, 2)
+    result = person("operation", "undo", operation.id, "--yes")
+    assert result.exit_code == 130
+    assert "left as it is, unfinished" in result.stderr
+    going_back.end_process()
+    assert going_back.stores.operation(operation.id).status == "undoing"
+    assert going_back.stores.ownership(operation.id).owner is None
+    going_back.controls.undo_gate.set()
+    assert person.json("operation", "resume", operation.id)["status"] == "undone"
+
+
+def test_an_undo_that_began_while_we_asked_is_not_said_to_stop(
+    held: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With --on-failure undo the way back may begin between the last look and the wish."""
+    monkeypatch.setattr(Session, "interactive", property(lambda self: False))
+    held.controls.failing |= {"a", "b", "c"}
+    held.controls.undo_gate.clear()
+
+    def fail() -> None:
+        held.controls.gate.set()
+        (operation,) = held.stores.operations()
+        while held.stores.operation(operation.id).status != "undoing":
+            held.clock.sleep(0.01)
+
+    pressed = []
+
+    def on_sleep() -> None:
+        if not pressed:
+            pressed.append(True)
+            fail()
+            raise KeyboardInterrupt
+        held.controls.undo_gate.set()
+
+    person = Person(held)
+    person.wiring.on_sleep = on_sleep
+    result = person("node", "evacuate", "old/node-1", "--on-failure", "undo", "--yes")
+    assert "An undo cannot be paused" in result.stderr, result.output
+    assert "Stopping" not in result.stderr
+    assert held.stores.operations()[0].status == "undone"
+
+
+def test_an_undo_at_a_server_goes_on_there(going_back: Bench) -> None:
+    (operation,) = going_back.stores.operations()
+    person = Person(going_back, in_process=False)
+    person.wiring.on_sleep = press(going_back, 1)
+    result = person("operation", "undo", operation.id, "--yes")
+    assert result.exit_code == 130
+    assert "It goes on at the server" in result.stderr
