@@ -83,6 +83,9 @@ class CheckHealth(Workflow):
         return [Sanity()]
 
 
+WORKFLOWS: Sequence[Workflow] = (MaintainNode(), EvacuateNode(), ReassignNode(), DeleteNode(), CheckHealth())
+
+
 class Rig:
     """`old` with three nodes, `new` with none; servers are added by the test."""
 
@@ -116,10 +119,9 @@ class Rig:
         stores = Stores(f"sqlite:///{self.database}", clock=self.clock)
         self.life.guard(stores.database)
         self._open.append(stores)
-        workflows = [MaintainNode(), EvacuateNode(), ReassignNode(), DeleteNode(), CheckHealth()]
         settings = EngineSettings(poll_s=0.05, owner_timeout_s=100_000.0)
         clock: Any = Mortal(self.clock, self.life, counted=False)
-        return Engine(stores, mortal_tools(self.tools, self.life), workflows, clock, settings)
+        return Engine(stores, mortal_tools(self.tools, self.life), WORKFLOWS, clock, settings)
 
     def close(self) -> None:
         if not self.life.ended.is_set():
@@ -191,4 +193,4 @@ class Rig:
         return {"environment": "old", "node": "node-3", **params}
 
 
-__all__ = ["Rig"]
+__all__ = ["WORKFLOWS", "Rig"]
