@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+STEPS = "FROM steps s JOIN operations o ON o.id = s.operation_id"
+
 
 @dataclass(frozen=True)
 class Records:
@@ -24,8 +26,21 @@ class Records:
             connection.close()
 
     def begun_steps(self) -> set[tuple[str, ...]]:
-        """(operation, step) of every step that has begun, children's included."""
-        return set(self._rows("SELECT operation_id, name FROM steps WHERE started_at IS NOT NULL"))
+        """(operation, kind, step) of every step that has begun, children's included."""
+        return set(self._rows(f"SELECT o.id, o.kind, s.name {STEPS} WHERE s.started_at IS NOT NULL"))
+
+    def standing_steps(self) -> set[tuple[str, ...]]:
+        """(operation, kind, step) of every step that has begun and has not ended."""
+        return set(self._rows(f"SELECT o.id, o.kind, s.name {STEPS} WHERE s.status = 'running'"))
+
+    def steps_of(self, root: str) -> dict[tuple[str, str], str]:
+        """(kind, step) -> status, of an operation and its descendants."""
+        family = {root}
+        parents = dict(self._rows("SELECT id, parent_id FROM operations WHERE parent_id IS NOT NULL"))
+        while more := {child for child, parent in parents.items() if parent in family} - family:
+            family |= more
+        rows = self._rows(f"SELECT o.id, o.kind, s.name, s.status {STEPS}")
+        return {(kind, step): status for operation, kind, step, status in rows if operation in family}
 
     def running_items(self) -> set[tuple[str, ...]]:
         """(item,) of every server that is being moved."""
