@@ -22,14 +22,6 @@ BACKWARD = [f"{name}:{when}" for name in [*STEPS, *ITEMS] for when in ("undo", "
 FORWARD_WRITES, BACKWARD_WRITES, PARENT_WRITES = 16, 16, 24
 
 
-@pytest.fixture(scope="module")
-def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database whose tables are there already."""
-    file = tmp_path_factory.mktemp("empty") / "test.db"
-    Stores(f"sqlite:///{file}").close()
-    return file
-
-
 @pytest.fixture
 def where(empty: Path, tmp_path: Path) -> Path:
     """A directory with such a database."""
