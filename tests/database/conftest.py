@@ -3,17 +3,17 @@
 import itertools
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING
 
 import pytest
 
 from pumphouse.drivers.database.stores import Stores
-from tests.database.servers import MariaDb, Postgres, ServerMissingError
+
+if TYPE_CHECKING:
+    from tests.database.servers import MariaDb, Postgres
 
 NUMBERS = itertools.count(1)
-Server = TypeVar("Server", Postgres, MariaDb)
 KINDS = ("sqlite", "postgres", "mariadb")
 
 
@@ -21,18 +21,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.database)
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[Postgres]:
-    with _started(Postgres()) as server:
-        yield server
-
-
-@pytest.fixture(scope="session")
-def mariadb() -> Iterator[MariaDb]:
-    with _started(MariaDb()) as server:
-        yield server
 
 
 @pytest.fixture(params=KINDS)
@@ -52,15 +40,3 @@ def stores(url: str) -> Iterator[Stores]:
     stores = Stores(url)
     yield stores
     stores.close()
-
-
-@contextmanager
-def _started(server: Server) -> Iterator[Server]:
-    try:
-        server.__enter__()
-    except ServerMissingError as error:
-        pytest.fail(str(error), pytrace=False)
-    try:
-        yield server
-    finally:
-        server.__exit__(None, None, None)

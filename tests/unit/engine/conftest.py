@@ -1,11 +1,13 @@
-"""An engine on an SQLite file with a fake clock and the tiny world."""
+"""An engine with a fake clock and the tiny world, on an SQLite file; the tests marked `database` run the same on the other databases."""
 
+import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
+import sqlalchemy as sa
 
 from pumphouse.domain.operation import Operation
 from pumphouse.drivers.database.stores import Stores
@@ -18,10 +20,10 @@ from tests.fakes.marks import MarkWorkflow, ParentWorkflow, World
 class Bench:
     """Everything that an engine test needs."""
 
-    def __init__(self, database: Path) -> None:
+    def __init__(self, url: str) -> None:
         self.world = World()
         self.clock = FakeClock()
-        self.stores = Stores(f"sqlite:///{database}", clock=self.clock)
+        self.stores = Stores(url, clock=self.clock)
         self.engines: list[Engine] = []
         self.engine = self.another()
 
@@ -74,10 +76,48 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-@pytest.fixture
-def bench(empty_database: Path, tmp_path: Path) -> Iterator[Bench]:
-    database = tmp_path / "test.db"
-    shutil.copy(empty_database, database)
-    bench = Bench(database)
+@pytest.fixture(scope="session")
+def server_urls() -> dict[str, str]:
+    """The one database of each kind of server that these tests empty and use again: making the tables takes seconds there."""
+    return {}
+
+
+@pytest.fixture(
+    params=[
+        "sqlite",
+        pytest.param("postgres", marks=pytest.mark.database),
+        pytest.param("mariadb", marks=pytest.mark.database),
+    ]
+)
+def bench(
+    request: pytest.FixtureRequest, empty_database: Path, server_urls: dict[str, str], tmp_path: Path
+) -> Iterator[Bench]:
+    kind = request.param
+    if kind == "sqlite":
+        shutil.copy(empty_database, tmp_path / "test.db")
+        url = f"sqlite:///{tmp_path / 'test.db'}"
+    elif os.environ.get("PUMPHOUSE_SKIP_DATABASES"):
+        pytest.skip("PUMPHOUSE_SKIP_DATABASES is set")
+    else:
+        if kind not in server_urls:
+            server_urls[kind] = request.getfixturevalue(kind).create("engine")
+        url = server_urls[kind]
+    bench = Bench(url)
     yield bench
     bench.close()
+    if kind != "sqlite":
+        _empty(url)
+
+
+def _empty(url: str) -> None:
+    """Leave the tables as a migration leaves them, TaskFlow's included."""
+    engine = sa.create_engine(url)
+    metadata = sa.MetaData()
+    metadata.reflect(engine)
+    with engine.begin() as connection:
+        for table in reversed(metadata.sorted_tables):
+            if table.name == "counters":
+                connection.execute(table.update().values(value=0))
+            elif table.name != "alembic_version":
+                connection.execute(table.delete())
+    engine.dispose()

@@ -1,0 +1,35 @@
+"""The database servers of the tests marked `database`: one of each kind for the whole session, started when first asked for."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+import pytest
+
+from tests.database.servers import MariaDb, Postgres, ServerMissingError
+
+Server = TypeVar("Server", Postgres, MariaDb)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    with _started(Postgres()) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[MariaDb]:
+    with _started(MariaDb()) as server:
+        yield server
+
+
+@contextmanager
+def _started(server: Server) -> Iterator[Server]:
+    try:
+        server.__enter__()
+    except ServerMissingError as error:
+        pytest.fail(str(error), pytrace=False)
+    try:
+        yield server
+    finally:
+        server.__exit__(None, None, None)
