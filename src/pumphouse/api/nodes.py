@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query, Response
 
 from pumphouse.api import starting
 from pumphouse.api.depends import Door, DryRun, IdempotencyKey, allow
+from pumphouse.domain.errors import NotFoundError
 from pumphouse.services.access import Actor, Permission
 from pumphouse.services.door import Services
 from pumphouse.wire.model import Request
@@ -62,7 +63,7 @@ def maintain_node(
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Take a node into maintenance, or out of it."""
-    params = _params(services, environment, node, wanted)
+    params = _params(services, environment, node, wanted, idempotency_key)
     return starting.start(
         services, actor, "maintain_node", params, dry_run=dry_run, idempotency_key=idempotency_key
     )
@@ -79,7 +80,7 @@ def evacuate_node(
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Move every server off a node."""
-    params = _params(services, environment, node, wanted)
+    params = _params(services, environment, node, wanted, idempotency_key)
     return starting.start(
         services, actor, "evacuate_node", params, dry_run=dry_run, idempotency_key=idempotency_key
     )
@@ -97,7 +98,7 @@ def move_node(
 ) -> Response:
     """Evacuate a node and give it to another environment."""
     destination = services.environments.show(wanted.destination).name
-    params = {**_params(services, environment, node, wanted), "destination": destination}
+    params = {**_params(services, environment, node, wanted, idempotency_key), "destination": destination}
     return starting.start(
         services, actor, "reassign_node", params, dry_run=dry_run, idempotency_key=idempotency_key
     )
@@ -114,13 +115,21 @@ def delete_node(
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Take a node out of its environment for good, evacuating it first when asked to."""
-    params = _params(services, environment, node, wanted)
+    params = _params(services, environment, node, wanted, idempotency_key)
     return starting.start(
         services, actor, "delete_node", params, dry_run=dry_run, idempotency_key=idempotency_key
     )
 
 
-def _params(services: Services, environment: str, node: str, wanted: Request) -> Mapping[str, Any]:
+def _params(
+    services: Services, environment: str, node: str, wanted: Request, key: str | None
+) -> Mapping[str, Any]:
     """The workflow's parameters: names in place of ids; what was left out is left to the workflow's defaults."""
-    name, host = services.nodes.resolve(environment, node)
+    try:
+        name, host = services.nodes.resolve(environment, node)
+    except NotFoundError:
+        if key is None:
+            raise
+        # a repeated request: its operation may have taken the node away since; an unknown one is refused by the plan
+        name, host = services.environments.show(environment).name, node
     return {"environment": name, "node": host, **wanted.model_dump(mode="json", exclude_none=True)}

@@ -80,7 +80,7 @@ TRANSITIONS: Mapping[OperationStatus, frozenset[OperationStatus]] = {
     _S.DONE: frozenset({_S.UNDOING}),
     # an undo cannot be paused; one that was interrupted is resumed, one that failed is tried again
     _S.UNDOING: frozenset({_S.UNDONE, _S.UNDO_FAILED}),
-    _S.UNDO_FAILED: frozenset({_S.UNDOING}),
+    _S.UNDO_FAILED: frozenset({_S.UNDOING, _S.CANCELLED}),
     _S.UNDONE: frozenset(),
 }
 """What may follow what. docs/operations.md draws its diagram from this table."""

@@ -72,6 +72,8 @@ class Engine:
         self._idle = threading.Condition()
         self._running: set[str] = set()
         self._again: set[str] = set()
+        self._queued: set[str] = set()
+        """What waits for a lane, so that recovery does not queue it again and again."""
         self._family = Family(self._kit, self._steering, self.plan, self._submit_child, self._run_here)
 
     def workflow(self, kind: str) -> Workflow:
@@ -128,6 +130,8 @@ class Engine:
     def start(self, operation_id: str) -> None:
         """The same in the background; no more than `operations_at_once` at a time, the others wait."""
         operation = self.operation(operation_id)
+        with self._idle:
+            self._queued.add(operation.id)
         self._lanes.submit(lambda: self._drive(operation.id))
 
     def operation(self, id: str) -> Operation:
@@ -206,7 +210,9 @@ class Engine:
     def recover(self) -> Sequence[Operation]:
         """Go on, in the background, with the unfinished operations that nobody runs."""
         active = self._kit.store.operations(statuses=ACTIVE, roots_only=True, limit=RECOVERED_AT_ONCE)
-        found = [operation for operation in reversed(active) if self._steering.ownerless(operation)]
+        with self._idle:
+            waiting = self._queued | self._running
+        found = [o for o in reversed(active) if o.id not in waiting and self._steering.ownerless(o)]
         for operation in found:
             self.start(operation.id)
         return found
@@ -272,6 +278,8 @@ class Engine:
 
     def _drive(self, operation_id: str) -> None:
         """Run it in a lane; comes back when the database was away for a while."""
+        with self._idle:
+            self._queued.discard(operation_id)
         for _ in range(COMEBACKS):
             try:
                 if (

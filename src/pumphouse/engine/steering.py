@@ -48,7 +48,7 @@ class Steering:
     def cancel(self, operation: Operation, actor: str = "") -> None:
         """The same, and let go of the locks."""
         self._root_only(operation)
-        if operation.status in (_S.PAUSED, _S.FAILED, _S.ACCEPTED):
+        if operation.status in (_S.PAUSED, _S.FAILED, _S.ACCEPTED, _S.UNDO_FAILED):
             self._change(operation, _S.CANCELLED, "operation.cancelled", "cancelled", actor=actor)
             return
         self._ask(operation, _S.CANCELLING, actor, direct=_S.CANCELLED)
@@ -59,7 +59,7 @@ class Steering:
         operation = self.settled(operation)
         if operation.status in ACTIVE and self.ownerless(operation):
             return
-        if operation.status not in (_S.PAUSED, _S.CANCELLED):
+        if operation.status not in (_S.PAUSED, _S.CANCELLED) or _is_half_undone(operation):
             raise _refuse(operation, "resumed")
         self._change(operation, _S.RUNNING, "operation.resume_asked", "resume was asked for", actor=actor)
 
@@ -67,7 +67,7 @@ class Steering:
         """Try what failed again."""
         self._root_only(operation)
         operation = self.settled(operation)
-        if operation.status is _S.UNDO_FAILED:
+        if operation.status is _S.UNDO_FAILED or _is_half_undone(operation):
             self._undo(operation, actor)
             return
         if operation.status not in (_S.FAILED, _S.CANCELLED, _S.DONE_WITH_ERRORS):
@@ -172,7 +172,9 @@ class Steering:
         kinds = {StepStatus.FAILED}
         if operation.status is _S.DONE_WITH_ERRORS:
             kinds.add(StepStatus.DONE_WITH_ERRORS)
-        chosen = [step for step in full.steps if step.status in kinds]
+        again = {step.name for step in self._kit.workflows[full.kind].steps(full.params) if step.repeats}
+        ended = {StepStatus.DONE, StepStatus.DONE_WITH_ERRORS, StepStatus.SKIPPED}
+        chosen = [s for s in full.steps if s.status in kinds or (s.name in again and s.status in ended)]
         self._change(
             full,
             _S.RUNNING,
@@ -247,6 +249,12 @@ class Steering:
                 f"operation {operation.id} is a part of operation {operation.parent_id}",
                 hint="steer that one instead",
             )
+
+
+def _is_half_undone(operation: Operation) -> bool:
+    """Whether its undo was given up on the way: from there it only goes further back."""
+    backwards = (StepStatus.UNDOING, StepStatus.UNDONE, StepStatus.UNDO_FAILED)
+    return operation.status is _S.CANCELLED and any(step.status in backwards for step in operation.steps)
 
 
 def _refuse(operation: Operation, word: str) -> ConflictError:

@@ -120,6 +120,8 @@ class Step(ABC):
     title: ClassVar[str]
     irreversible: ClassVar[bool] = False
     attempts: ClassVar[int] = 5
+    repeats: ClassVar[bool] = False
+    """Whether a retry of the operation does it again although it had ended well: a proof must be younger than what it proves."""
 
     def check(self, ctx: StepContext) -> Skipped | None:
         """Whether it needs to be done at all."""

@@ -41,7 +41,7 @@ class Machine(RuleBasedStateMachine):
     @initialize(policy=st.sampled_from(["pause", "skip", "undo"]), parent=st.booleans())
     def accept(self, policy: str, parent: bool) -> None:
         shutil.copy(_template(), self.directory / "test.db")
-        self.bench = Bench(self.directory / "test.db")
+        self.bench = Bench(f"sqlite:///{self.directory / 'test.db'}")
         self.operation = self.bench.submit("parent" if parent else "mark", on_failure=policy, parallel=1)
 
     @rule(point=POINTS, kind=st.sampled_from(["refused", "fault", "once"]))

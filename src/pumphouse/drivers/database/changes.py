@@ -171,9 +171,23 @@ def _follow_locks(connection: sa.Connection, present: Mapping[Any, Any], wanted:
     holds = wanted in HOLDS_LOCKS
     if holds and not held:
         _take_locks(connection, present["lock_names"], present["root_id"])
-    if held and not holds and present["root_id"] == present["id"]:
-        # what children took for the family goes too
-        connection.execute(sa.delete(locks).where(locks.c.root_id == present["id"]))
+    if not held or holds:
+        return
+    mine = locks.c.root_id == present["root_id"]
+    if present["root_id"] != present["id"]:
+        # a child gives back what nobody else of its family needs; when the root ends, all goes
+        family = sa.and_(
+            operations.c.root_id == present["root_id"],
+            operations.c.id != present["id"],
+            operations.c.status.in_([s.value for s in HOLDS_LOCKS]),
+        )
+        needed = {
+            n
+            for names in connection.execute(sa.select(operations.c.lock_names).where(family)).scalars()
+            for n in names
+        }
+        mine = sa.and_(mine, locks.c.name.in_(sorted(set(present["lock_names"]) - needed)))
+    connection.execute(sa.delete(locks).where(mine))
 
 
 def _write_steps(connection: sa.Connection, operation_id: str, change: Change) -> None:

@@ -21,7 +21,7 @@ def wait_until_arrived(
         DeadlineError: names the witness that does not.
         PermanentError: the server is in another state than before, and we may not change that.
     """
-    restore_state(ctx, cloud, server, str(log["before"]))
+    restore_state(ctx, cloud, server, log)
     lacking = "Nova"
 
     def probe() -> bool | None:
@@ -40,17 +40,24 @@ def wait_until_arrived(
         ) from error
 
 
-def restore_state(ctx: StepContext, cloud: Cloud, server: Server, before: str) -> None:
-    """PAUSED stays PAUSED, SHUTOFF stays SHUTOFF, SUSPENDED is suspended again. Nothing else is ours to change."""
+def restore_state(ctx: StepContext, cloud: Cloud, server: Server, log: Mapping[str, Any]) -> None:
+    """Suspend again what we have resumed. Nova keeps SHUTOFF and PAUSED through a move by itself: any other difference is its owner's
+    doing and stays.
+    """
+    before = str(log.get("before", server.status))
     if server.status == before:
         return
-    put_back = {"PAUSED": cloud.pause, "SHUTOFF": cloud.stop, "SUSPENDED": cloud.suspend}.get(before)
-    if server.status != "ACTIVE" or put_back is None:
+    if server.status == "ERROR":
         raise PermanentError(
-            f"server {server.name} was {before} and is {server.status} on {server.host}"
+            f"server {server.name} was {before} and is ERROR on {server.host}"
             + (f" ({server.fault})" if server.fault else ""),
-            hint="when its owner did that, retry with --on-failure skip or put it back; otherwise look into nova-compute's log",
+            hint="look into nova-compute's log; to go on without it: "
+            f"pumphouse operation skip {(ctx.operation.parent_id or ctx.operation.id)[:8]}",
         )
+    if not (before == "SUSPENDED" and server.status == "ACTIVE" and log.get("woken")):
+        ctx.progress(f"{server.name} was {before} and is {server.status} by its owner's wish: left so")
+        return
+    put_back = cloud.suspend
     asked = False
 
     def probe() -> bool | None:
@@ -78,7 +85,7 @@ def _lacking(cloud: Cloud, server: Server, provider: str, log: Mapping[str, Any]
             return f"Placement still holds {', '.join(sorted(held))} on the source"
     bound = set(log.get("bound_ports", ()))
     # the port of a server that does not run may be ACTIVE before and DOWN afterwards, as nothing is plugged in
-    running = log["before"] in {"ACTIVE", "PAUSED"}
+    running = {log["before"], found.status} <= {"ACTIVE", "PAUSED"}
     active = set(log.get("active_ports", ())) if running else set()
     for port in cloud.ports(server.id):
         if port.id in bound and port.host != server.host:

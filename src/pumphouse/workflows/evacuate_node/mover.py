@@ -70,12 +70,26 @@ class Journey:
             server = self.settled()
             if server is None:
                 return Skipped("it was deleted meanwhile")
-            if server.status == "VERIFY_RESIZE" and self._is_our_cold_move(server):
-                self._confirm(server)
-            elif server.host != self.origin:
-                return self._arrived(server)
-            elif skipped := self._depart(server, targets, failures):
-                return skipped
+            try:
+                ended = self._go_on(server, targets, failures)
+            except (NotFoundError, DeadlineError):
+                if self._look() is not None:
+                    raise
+                continue  # its owner deleted it between our looks
+            if ended is not None:
+                return ended
+
+    def _go_on(
+        self, server: Server, targets: Iterator[str], failures: list[str]
+    ) -> Mapping[str, Any] | Skipped | None:
+        """Do the one thing that its state asks for; None to look again."""
+        if server.status == "VERIFY_RESIZE" and self._is_our_cold_move(server):
+            self._confirm(server)
+        elif server.host != self.origin:
+            return self._arrived(server)
+        else:
+            return self._depart(server, targets, failures)
+        return None
 
     def _depart(self, server: Server, targets: Iterator[str], failures: list[str]) -> Skipped | None:
         """At the origin and idle: judge the last attempt, if there was one, and make the next."""
@@ -159,6 +173,7 @@ class Journey:
 
     def _wake(self, server: Server) -> None:
         """A suspended server is moved running, and suspended again afterwards."""
+        self._note(woken=True)
         self.cloud.resume(server.id)
         self.ctx.poll(
             lambda: (self._look() or server).status == "ACTIVE" or None,
@@ -244,7 +259,7 @@ class Journey:
         return {**self.log, "trying": None, "source": self.origin, "host": server.host}
 
     def _give_up(self, server: Server, failures: Sequence[str]) -> None:
-        restore_state(self.ctx, self.cloud, server, str(self.log.get("before", server.status)))
+        restore_state(self.ctx, self.cloud, server, self.log)
         # the next attempt, asked for by an operator, begins with all targets again
         self._note(tried=[])
         raise PermanentError(

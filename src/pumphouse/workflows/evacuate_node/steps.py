@@ -150,6 +150,7 @@ class MoveLastServers(MoveLateServers):
 
     name: ClassVar[str] = "move_last_servers"
     title: ClassVar[str] = "Move servers that arrived meanwhile, second look"
+    repeats: ClassVar[bool] = True
 
 
 class VerifyEmpty(Step):
@@ -157,6 +158,7 @@ class VerifyEmpty(Step):
 
     name: ClassVar[str] = "verify_empty"
     title: ClassVar[str] = "Verify at Nova and Placement that the node is empty"
+    repeats: ClassVar[bool] = True
 
     @override
     def do(self, ctx: StepContext) -> None:

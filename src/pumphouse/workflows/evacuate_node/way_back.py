@@ -1,8 +1,10 @@
 """Brings one server back to the node that it was evacuated from, for undo; used by the item steps of the evacuation."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from pumphouse.domain.errors import NotFoundError, PermanentError
+from pumphouse.domain.errors import DeadlineError, NotFoundError, PermanentError
 from pumphouse.domain.operation import Item
 from pumphouse.domain.server import Server
 from pumphouse.engine.step import StepContext
@@ -32,7 +34,8 @@ def move_back(ctx: StepContext, cloud: Cloud, item: Item) -> None:
     if server is None:
         return
     if server.host == home and server.status != "VERIFY_RESIZE":
-        restore_state(ctx, cloud, server, str(journey.log.get("before", server.status)))
+        with _deleted_is_fine(cloud, item.key):
+            restore_state(ctx, cloud, server, journey.log)
         return
     _open(ctx, cloud, home)
     if "origin" not in journey.log:
@@ -49,11 +52,22 @@ def move_back(ctx: StepContext, cloud: Cloud, item: Item) -> None:
         )
 
 
+@contextmanager
+def _deleted_is_fine(cloud: Cloud, server_id: str) -> Iterator[None]:
+    try:
+        yield
+    except (NotFoundError, DeadlineError):
+        if find_server(cloud, server_id) is not None:
+            raise
+
+
 def _journey(ctx: StepContext, cloud: Cloud, item: Item, home: str) -> Journey:
     key = f"back:{item.key}"
     log: dict[str, Any] = dict(ctx.recall(key, {}))
     if not log and "host" not in item.result:
-        log = {k: item.result[k] for k in ("before", "bound_ports", "active_ports") if k in item.result}
+        log = {
+            k: item.result[k] for k in ("before", "woken", "bound_ports", "active_ports") if k in item.result
+        }
     return Journey(
         ctx=ctx,
         cloud=cloud,

@@ -15,6 +15,7 @@ from pumphouse.engine.step import Skipped, Step, StepContext
 from pumphouse.ports.cloud import Cloud
 from pumphouse.ports.toolbox import Toolbox
 
+OURS = "pumphouse: "
 DEADLINE_S = 120.0
 """How long Nova may take to answer and to show what we asked for; its faults are endured meanwhile."""
 
@@ -113,8 +114,19 @@ class LeaveMaintenance(Step):
 
 
 def _put_back(ctx: StepContext, record: Maintenance) -> None:
-    _set(ctx, enabled=record.was_enabled, reason=record.previous_reason)
-    state = "serves again" if record.was_enabled else "is disabled again, as it was found"
+    seen = ctx.poll(
+        lambda: _cloud(ctx).node(record.node), what=f"Nova to show {record.node}", deadline_s=DEADLINE_S
+    )
+    if (
+        not seen.enabled
+        and seen.disabled_reason
+        and not seen.disabled_reason.startswith(OURS)
+        and record.was_enabled
+    ):
+        state = f"stays disabled: somebody else has disabled it meanwhile ({seen.disabled_reason})"
+    else:
+        _set(ctx, enabled=record.was_enabled, reason=record.previous_reason)
+        state = "serves again" if record.was_enabled else "is disabled again, as it was found"
     ctx.emit(
         "node.maintenance_left",
         f"{record.node} of {record.environment} has left maintenance and {state}",

@@ -10,7 +10,7 @@ from pumphouse.domain.node import Maintenance, Node
 from pumphouse.domain.plan import Plan
 from pumphouse.engine.step import Step
 from pumphouse.engine.workflow import PlanContext, Workflow
-from pumphouse.workflows.maintain_node.steps import EnterMaintenance, LeaveMaintenance, record_of
+from pumphouse.workflows.maintain_node.steps import OURS, EnterMaintenance, LeaveMaintenance, record_of
 from pumphouse.workflows.parameters import Parameters
 
 
@@ -135,6 +135,14 @@ def _leaving(node: Node, record: Maintenance | None) -> list[Finding]:
     if node.enabled:
         findings.append(
             warning("enabled-meanwhile", subject, "somebody enabled it while we held it in maintenance")
+        )
+    elif record.was_enabled and node.disabled_reason and not node.disabled_reason.startswith(OURS):
+        findings.append(
+            warning(
+                "disabled-meanwhile",
+                subject,
+                f"somebody else has disabled it meanwhile ({node.disabled_reason}): it stays disabled",
+            )
         )
     if not record.was_enabled:
         findings.append(

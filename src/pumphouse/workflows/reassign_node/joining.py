@@ -55,7 +55,10 @@ class Install(JoiningStep):
         door = destination(ctx)
         seen = door.seen()
         if seen is not None and seen.provider_id:
-            ctx.remember(joined_provider=seen.provider_id, joined_agents=door.agents())
+            ctx.remember(
+                joined_provider=seen.provider_id,
+                joined_agents=sorted({*ctx.recall("joined_agents", []), *door.agents()}),
+            )
         door.deployer.take_down(door.node, ctx.progress)
         door.leave(str(ctx.recall("joined_provider", "")), ctx.recall("joined_agents", []))
         ctx.remember(joining=None)

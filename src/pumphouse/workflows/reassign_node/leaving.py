@@ -131,7 +131,12 @@ class TakeDown(Step):
         if not ctx.recall("taken_down"):
             return
         refuse_without_way_back(ctx)
-        source(ctx).enter(str(ctx.recall("disabled_reason")))
+        door = source(ctx)
+        if not ctx.recall("forgotten") and door.deployer.state(door.node) is NodeDeployState.ABSENT:
+            # its local identity is gone: nova-compute (2023.1 and later) refuses to start while its old service record is still there
+            door.leave(str(ctx.recall("provider", "")), ctx.recall("agents", []))
+            ctx.remember(forgotten=True)
+        door.enter(str(ctx.recall("disabled_reason")))
 
 
 class LeaveSource(Step):
@@ -143,7 +148,7 @@ class LeaveSource(Step):
     @override
     def do(self, ctx: StepContext) -> None:
         source(ctx).leave(str(ctx.recall("provider", "")), ctx.recall("agents", []))
-        ctx.remember(left_source=True)
+        ctx.remember(left_source=True, forgotten=True)
 
     @override
     def undo(self, ctx: StepContext) -> None:
@@ -162,7 +167,7 @@ def evacuation_params(params: Mapping[str, Any]) -> Mapping[str, Any]:
     return {
         **{name: params[name] for name in names},
         "stopped": "move",
-        "on_failure": "skip" if params["on_failure"] == "skip" else "pause",
+        "on_failure": "pause",
         "reason": params["reason"] or "leaves this environment",
     }
 
