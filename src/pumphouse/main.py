@@ -175,10 +175,12 @@ def register_lab(lab: "Lab") -> None:
     try:
         environments = application.services.environments
         known = {e.name: e for e in environments.list()}
-        options = {"state_dir": str(lab.state_dir)}
+        options = {"state_dir": str(lab.state_dir), "clouds_id": lab.clouds_id}
         for cloud in lab.clouds:
             present = known.get(cloud.name)
             if present is not None and present.access.config_file == str(lab.clouds_yaml):
+                if present.deployer_options.get("clouds_id", lab.clouds_id) != lab.clouds_id:
+                    _forget_what_was(application, cloud.name)
                 environments.change(cloud.name, deployer="lab", deployer_options=options)
                 environments.refresh(cloud.name)
                 continue
@@ -199,6 +201,24 @@ def register_lab(lab: "Lab") -> None:
             )
     finally:
         application.close()
+
+
+def _forget_what_was(application: Application, environment: str) -> None:
+    """The lab's clouds are fresh ones: what was begun on the old ones cannot go on, and none of their nodes is in maintenance."""
+    from pumphouse.domain.errors import PumphouseError
+    from pumphouse.domain.operation import HOLDS_LOCKS
+
+    stores = application.stores
+    for operation in stores.operations(statuses=HOLDS_LOCKS, roots_only=True, limit=1000):
+        if environment not in (operation.environment, operation.params.get("destination")):
+            continue
+        try:
+            application.engine().cancel(operation.id)
+            _say(f"Cancelled, as its clouds are gone: {operation.title} ({operation.status}).")
+        except PumphouseError as error:
+            _say(f"{operation.title} still holds its locks: {error.message}. {error.hint}")
+    for held in stores.maintenances(environment):
+        stores.drop_maintenance(environment, held.node)
 
 
 class ProcessWiring:

@@ -14,6 +14,9 @@ import pytest
 from pumphouse import config, main
 from pumphouse.domain.environment import CloudAccess, Environment
 from pumphouse.domain.errors import ConflictError, InvalidInputError
+from pumphouse.domain.node import Maintenance
+from pumphouse.domain.plan import Plan
+from pumphouse.drivers.clock import SystemClock
 from pumphouse.drivers.deployers.lab.driver import LabDeployer
 from pumphouse.drivers.entries import ClientConfigEntries
 from tests.fakes.clock import START, FakeClock
@@ -73,6 +76,7 @@ def test_a_lab_is_registered_once_and_kept_up_to_date(
         state_dir=tmp_path,
         clouds_yaml=clouds_yaml,
         clouds=[SimpleNamespace(name="old"), SimpleNamespace(name="new")],
+        clouds_id="first",
     )
     main.register_lab(lab)
     main.register_lab(lab)
@@ -80,9 +84,37 @@ def test_a_lab_is_registered_once_and_kept_up_to_date(
     try:
         found = application.services.environments.list()
         assert [(e.name, e.deployer, e.deployer_options) for e in found] == [
-            ("new", "lab", {"state_dir": str(tmp_path)}),
-            ("old", "lab", {"state_dir": str(tmp_path)}),
+            ("new", "lab", {"state_dir": str(tmp_path), "clouds_id": "first"}),
+            ("old", "lab", {"state_dir": str(tmp_path), "clouds_id": "first"}),
         ]
+        begin_something(application)
+    finally:
+        application.close()
+
+    # the same clouds again: what was begun is theirs; fresh clouds: it cannot go on
+    main.register_lab(lab)
+    assert held(settings) == ({"paused"}, 1)
+    lab.clouds_id = "second"
+    main.register_lab(lab)
+    assert held(settings) == ({"cancelled"}, 0)
+
+
+def begin_something(application: main.Application) -> None:
+    now = SystemClock().now()
+    application.stores.put_maintenance(Maintenance("old", "node-1", "disk", now, "op", was_enabled=True))
+    plan = Plan("maintain_node", "maintenance", "", [])
+    params = {"environment": "new", "node": "node-1", "action": "on", "reason": "disk"}
+    operation = application.engine().submit("maintain_node", params, plan)
+    application.engine().pause(operation.id)
+
+
+def held(settings: config.Settings) -> tuple[set[str], int]:
+    """The statuses of all operations, and how many nodes are recorded in maintenance."""
+    application = main.build_application(settings)
+    try:
+        return {str(o.status) for o in application.stores.operations()}, len(
+            application.stores.maintenances()
+        )
     finally:
         application.close()
 

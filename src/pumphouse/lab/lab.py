@@ -1,6 +1,7 @@
 """`Lab`: the door to the lab for the demo, the deployer and the tests. Thin: each method calls one module."""
 
 import shutil
+import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -84,6 +85,11 @@ class Lab:
     def clouds_yaml(self) -> Path:
         """A clouds.yaml with one administrator entry per cloud, named after it."""
         return self.layout.clouds_yaml
+
+    @property
+    def clouds_id(self) -> str:
+        """Which clouds these are: another text for the fresh ones that a `reset` or a lost database leaves; "" before the first `up`."""
+        return self._clouds_id_file.read_text() if self._clouds_id_file.exists() else ""
 
     def nodes(self, cloud: str) -> tuple[str, ...]:
         """Names of the nodes that belong to `cloud` now, running or not."""
@@ -194,6 +200,11 @@ class Lab:
         return self.state_dir / "lab.json"
 
     @property
+    def _clouds_id_file(self) -> Path:
+        # in the folder that goes with the clouds
+        return self.state_dir / "clouds" / "id"
+
+    @property
     def _lock_file(self) -> Path:
         return self.state_dir.with_name(f".{self.state_dir.name}.lock")
 
@@ -252,6 +263,9 @@ class Lab:
         self.state_dir.chmod(0o700)
         self._save(self._topology)
         clouds_file.write(self.layout, machine.passwords, self._topology)
+        if not self.clouds_id:
+            self._clouds_id_file.parent.mkdir(parents=True, exist_ok=True)
+            self._clouds_id_file.write_text(str(uuid.uuid4()))
         BringUp(machine, self._topology, progress).run()
 
     def _stop(self, *, polite: bool) -> None:

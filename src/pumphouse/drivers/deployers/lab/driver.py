@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 CONTRACT_VERSION = 1
-OPTIONS = frozenset({"state_dir", "cloud"})
+OPTIONS = frozenset({"state_dir", "cloud", "clouds_id"})
 
 
 class LabDeployer(Deployer):
     """Starts and stops the processes of a lab's nodes. Options: `state_dir` (default: the lab's own default) and `cloud` (default: the
-    environment's entry in clouds.yaml).
+    environment's entry in clouds.yaml). `clouds_id` is what `lab up` notes there, to tell fresh clouds from those it knew.
     """
 
     def __init__(self, environment: Environment, options: Mapping[str, Any]) -> None:
