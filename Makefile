@@ -17,7 +17,7 @@ demo: setup ## the main job: two real clouds, a node leaves one and serves in th
 test: setup ## everything: checks, unit, databases, crashes, the real clouds
 	@tools/test
 
-check: setup ## lint, types, import rules, unit tests; under a minute
+check: setup ## lint, types, import rules, unit tests
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check --quiet . && $(BIN)/mypy && $(BIN)/lint-imports >/dev/null \
 	  && $(BIN)/pytest -q -n 2 -m "not lab and not database and not crash" tests
 
