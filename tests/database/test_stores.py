@@ -3,6 +3,7 @@
 import contextlib
 import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -403,13 +404,8 @@ class TestOwnership:
 
 
 def test_two_that_start_at_once_bring_up_the_tables_once(url: str) -> None:
-    opened: list[Stores] = []
-    threads = [threading.Thread(target=lambda: opened.append(Stores(url))) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(opened) == 4
+    with ThreadPoolExecutor(8) as pool:
+        opened = list(pool.map(lambda _: Stores(url), range(8)))
     assert opened[0].append([NewEvent("a.b", "1")])[0].seq == 1
     for stores in opened:
         stores.close()

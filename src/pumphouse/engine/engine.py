@@ -230,7 +230,9 @@ class Engine:
     def _steer(self, id: str, wish: Callable[[Operation, str], None], actor: str) -> Operation:
         operation = self.operation(id)
         wish(operation, actor)
-        return self.operation(operation.id)
+        operation = self.operation(operation.id)
+        self._watch.tell(operation.id, operation.status)
+        return operation
 
     def _submit_child(
         self, kind: str, params: Mapping[str, Any], plan: Plan, parent: Operation, name: str

@@ -94,6 +94,13 @@ class Watch:
             if self._watched.get(operation_id, ("", None))[0] == token:
                 del self._watched[operation_id]
 
+    def tell(self, operation_id: str, status: OperationStatus) -> None:
+        """A wish that was made in this process is known at once; those of others are seen at the next look."""
+        with self._lock:
+            found = self._watched.get(operation_id)
+        if found is not None and status in REQUESTS:
+            found[1].ask(status)
+
     def close(self) -> None:
         """Stop the thread; heartbeats end."""
         self._closed.set()

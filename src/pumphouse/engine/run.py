@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from pumphouse.domain.errors import StaleOwnerError
+from pumphouse.domain.errors import ConflictError, StaleOwnerError
 from pumphouse.domain.finding import Severity
 from pumphouse.domain.operation import Operation, OperationStatus, StepRecord, StepStatus
 from pumphouse.engine.context import RunContext
@@ -52,6 +52,8 @@ class Run:
             self._stop()
             return
         if status is not _S.UNDOING:
+            if not self._begin():
+                return
             self._forward()
         if self._error is None and self._status() is _S.UNDOING:
             self._backward()
@@ -76,7 +78,8 @@ class Run:
         """Nothing more can be written."""
         self._error = error
 
-    def _forward(self) -> None:
+    def _begin(self) -> bool:
+        """Say that it runs; False when somebody stopped it between our claim and now."""
         begun = self.operation.started_at is not None
         now = self.kit.clock.now()
         event = (
@@ -85,9 +88,20 @@ class Run:
             else self.ledger.event("operation.started", f"{self.operation.title}: started")
         )
         values = {"started_at": self.operation.started_at or now, "ended_at": None}
-        self.ledger.write(
-            Change(status=_S.RUNNING, values=values, events=(event,)), expected=(_S.ACCEPTED, _S.RUNNING)
-        )
+        change = Change(status=_S.RUNNING, values=values, events=(event,))
+        try:
+            self.ledger.write(change, expected=(_S.ACCEPTED, _S.RUNNING))
+        except (ConflictError, StaleOwnerError):
+            status = self._status()
+            if status in STOPPED:
+                self.signals.ask(status)
+                self._stop()
+            elif status not in STOPPED.values():
+                raise
+            return False
+        return True
+
+    def _forward(self) -> None:
         left = [step for step in self._steps if self.record(step).status not in ENDED]
         self._carry_out("forward", [ForwardStage(self, step) for step in left])
         if self._error is not None or self.signals.lost:

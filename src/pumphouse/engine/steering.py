@@ -48,7 +48,7 @@ class Steering:
     def cancel(self, operation: Operation, actor: str = "") -> None:
         """The same, and let go of the locks."""
         self._root_only(operation)
-        if operation.status in (_S.PAUSED, _S.FAILED, _S.ACCEPTED, _S.UNDO_FAILED):
+        if operation.status in (_S.PAUSED, _S.FAILED, _S.UNDO_FAILED):
             self._change(operation, _S.CANCELLED, "operation.cancelled", "cancelled", actor=actor)
             return
         self._ask(operation, _S.CANCELLING, actor, direct=_S.CANCELLED)
@@ -145,8 +145,13 @@ class Steering:
             self._stop_children(operation, direct)
             return
         if operation.status is _S.ACCEPTED:
-            # claimed between our looks: it is about to run
-            operation = self._kit.store.operation(operation.id)
+            try:
+                # claimed, but not begun: its owner finds it stopped
+                self._change(operation, direct, f"operation.{direct}", str(direct), actor=actor)
+                return
+            except ConflictError:
+                # it has begun meanwhile
+                operation = self._kit.store.operation(operation.id)
         verb = "pause" if request is _S.PAUSING else "cancel"
         self._change(operation, request, f"operation.{verb}_asked", f"{verb} was asked for", actor=actor)
 

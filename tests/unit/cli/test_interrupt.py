@@ -48,7 +48,8 @@ def test_at_a_server_it_goes_on(held: Bench) -> None:
     left = person("node", "evacuate", "old/node-1", "--yes")
     assert left.exit_code == 130
     (operation,) = held.stores.operations()
-    assert operation.status == "running"
+    # a lane of the server may only be about to take it
+    assert operation.status in {"accepted", "running"}
     assert f"pumphouse operation watch {operation.id[:8]}" in left.stderr
     held.controls.gate.set()
     assert person.json("operation", "watch", operation.id[:8])["status"] == "done"

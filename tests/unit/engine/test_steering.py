@@ -1,7 +1,8 @@
 """Pause, cancel, resume, retry, skip, undo, from inside and from beside the process that runs the operation."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pytest
 
@@ -40,9 +41,28 @@ def test_pause_stops_between_items_and_resume_goes_on(bench: Bench) -> None:
 
 def test_pause_takes_effect_between_steps_too(bench: Bench) -> None:
     operation = bench.submit()
-    bench.at("prepare:before", lambda: (bench.engine.pause(operation), threading.Event().wait(0.2)))
+    # asked for in this process, it is heeded at once, not at the watch's next look
+    bench.at("prepare:before", lambda: bench.engine.pause(operation))
     assert bench.engine.run(operation).status is S.PAUSED
     assert bench.world.marks() == {"prepare"}
+
+
+@pytest.mark.parametrize(("verb", "status"), [("pause", S.PAUSED), ("cancel", S.CANCELLED)])
+def test_a_wish_between_claim_and_beginning_is_heeded(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, verb: str, status: S
+) -> None:
+    operation = bench.submit()
+    other = bench.another()
+    memory = bench.stores.memory
+
+    def asked(operation_id: str) -> Mapping[str, Any]:
+        monkeypatch.undo()
+        getattr(other, verb)(operation_id)
+        return memory(operation_id)
+
+    monkeypatch.setattr(bench.stores, "memory", asked)
+    assert bench.engine.run(operation).status is status
+    assert bench.world.marks() == set()
 
 
 @pytest.mark.parametrize("verb", ["resume", "retry", "undo"])

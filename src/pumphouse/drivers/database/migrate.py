@@ -24,7 +24,9 @@ def migrate(engine: sa.Engine) -> None:
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    with engine.begin() as connection, _alone(connection):
+    # the lock is given up after the commit: whoever waits for it must see the tables' version
+    with _alone(engine), engine.begin() as connection:
+        _wait_for_others(connection)
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
 
@@ -38,17 +40,21 @@ def _is_there(engine: sa.Engine) -> bool:
         return False
 
 
-@contextmanager
-def _alone(connection: sa.Connection) -> Iterator[None]:
-    kind = connection.dialect.name
-    if kind == "postgresql":
+def _wait_for_others(connection: sa.Connection) -> None:
+    # SQLite needs no more: BEGIN IMMEDIATE is the lock
+    if connection.dialect.name == "postgresql":
         connection.execute(sa.text("SELECT pg_advisory_xact_lock(:n)"), {"n": LOCK_NUMBER})
-    if kind not in ("mysql", "mariadb"):
-        # SQLite: BEGIN IMMEDIATE is the lock
+
+
+@contextmanager
+def _alone(engine: sa.Engine) -> Iterator[None]:
+    """MariaDB commits at every CREATE TABLE, so that no lock of the same transaction lasts: a second connection holds it."""
+    if engine.dialect.name not in ("mysql", "mariadb"):
         yield
         return
-    connection.execute(sa.text("SELECT GET_LOCK(:n, :s)"), {"n": LOCK_NAME, "s": LOCK_WAIT_S})
-    try:
-        yield
-    finally:
-        connection.execute(sa.text("SELECT RELEASE_LOCK(:n)"), {"n": LOCK_NAME})
+    with engine.connect() as guard:
+        guard.execute(sa.text("SELECT GET_LOCK(:n, :s)"), {"n": LOCK_NAME, "s": LOCK_WAIT_S})
+        try:
+            yield
+        finally:
+            guard.execute(sa.text("SELECT RELEASE_LOCK(:n)"), {"n": LOCK_NAME})
