@@ -112,7 +112,12 @@ def build_application(settings: "Settings", *, clock: Clock | None = None) -> Ap
     )
     deployer_of = partial(load_deployer, unseal=secrets.unseal)
     tools = DriverToolbox(
-        stores, open_cloud=entries.open, open_workbench=entries.open_workbench, load_deployer=deployer_of
+        stores,
+        open_cloud=entries.open,
+        open_workbench=entries.open_workbench,
+        open_tenants=entries.open_tenants,
+        open_prober=entries.open_prober,
+        load_deployer=deployer_of,
     )
     engine = _Once(lambda: _engine(settings, stores, tools, clock))
     environments = Environments(

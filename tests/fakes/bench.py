@@ -210,6 +210,8 @@ class Bench:
             self.stores,
             open_cloud=self._open,
             open_workbench=lambda environment: None,  # type: ignore[arg-type,return-value]  # no toy looks at it
+            open_tenants=lambda environment: None,  # type: ignore[arg-type,return-value]  # nor at its tenants
+            open_prober=lambda environment: None,  # type: ignore[arg-type,return-value]
             load_deployer=lambda environment: FakeDeployer(self.clouds[environment.access.cloud]),
         )
         self.engine = self._new_engine()

@@ -12,6 +12,8 @@ from pumphouse.domain.errors import InvalidInputError
 from pumphouse.ports.access import CloudEntries
 from pumphouse.ports.clock import Clock
 from pumphouse.ports.cloud import Cloud
+from pumphouse.ports.identity import Tenants
+from pumphouse.ports.probes import Prober
 from pumphouse.ports.secrets import Secrets
 from pumphouse.ports.workbench import Workbench
 
@@ -83,6 +85,18 @@ class ClientConfigEntries(CloudEntries):
         from pumphouse.drivers.openstack.workbench import OpenStackWorkbench
 
         return OpenStackWorkbench(environment.name, self._limited(environment), self._clock)
+
+    def open_tenants(self, environment: Environment) -> Tenants:
+        """Its tenants and their people."""
+        from pumphouse.drivers.openstack.tenants import OpenStackTenants
+
+        return OpenStackTenants(environment.name, self._limited(environment), self._clock)
+
+    def open_prober(self, environment: Environment) -> Prober:
+        """Who acts as a member of a tenant in it."""
+        from pumphouse.drivers.openstack.prober import OpenStackProber
+
+        return OpenStackProber(environment.name, self._limited(environment), self._clock)
 
     def _limited(self, environment: Environment) -> "CloudSettings":
         settings = self._settings(environment.access)

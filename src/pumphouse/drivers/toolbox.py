@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from typing_extensions import override
 
@@ -10,6 +10,10 @@ from pumphouse.domain.environment import Environment
 from pumphouse.domain.errors import ConflictError
 from pumphouse.ports.cloud import Cloud
 from pumphouse.ports.deployer import Deployer
+from pumphouse.ports.fences import FenceStore
+from pumphouse.ports.identity import Tenants
+from pumphouse.ports.policy import PolicyHost
+from pumphouse.ports.probes import Prober
 from pumphouse.ports.store import EnvironmentStore, HealthStore
 from pumphouse.ports.toolbox import Toolbox
 from pumphouse.ports.workbench import Workbench
@@ -17,8 +21,8 @@ from pumphouse.ports.workbench import Workbench
 T = TypeVar("T")
 
 
-class Records(EnvironmentStore, HealthStore, Protocol):
-    """Where environments, maintenance and health runs are recorded."""
+class Records(EnvironmentStore, HealthStore, FenceStore, Protocol):
+    """Where environments, maintenance, fences and health runs are recorded."""
 
 
 class DriverToolbox(Toolbox):
@@ -30,15 +34,21 @@ class DriverToolbox(Toolbox):
         *,
         open_cloud: Callable[[Environment], Cloud],
         open_workbench: Callable[[Environment], Workbench],
+        open_tenants: Callable[[Environment], Tenants],
+        open_prober: Callable[[Environment], Prober],
         load_deployer: Callable[[Environment], Deployer],
     ) -> None:
         self._records = records
         self._open_cloud = open_cloud
         self._open_workbench = open_workbench
+        self._open_tenants = open_tenants
+        self._open_prober = open_prober
         self._load_deployer = load_deployer
         self._lock = threading.Lock()
         self._clouds: dict[str, tuple[Environment, Cloud]] = {}
         self._workbenches: dict[str, tuple[Environment, Workbench]] = {}
+        self._tenants: dict[str, tuple[Environment, Tenants]] = {}
+        self._probers: dict[str, tuple[Environment, Prober]] = {}
 
     @property
     @override
@@ -72,20 +82,45 @@ class DriverToolbox(Toolbox):
             )
         return self._load_deployer(record)
 
+    @property
+    @override
+    def fences(self) -> FenceStore:
+        return self._records
+
+    @override
+    def tenants(self, environment: str) -> Tenants:
+        return self._kept(self._tenants, environment, self._open_tenants)
+
+    @override
+    def prober(self, environment: str) -> Prober:
+        return self._kept(self._probers, environment, self._open_prober)
+
+    @override
+    def policy(self, environment: str) -> PolicyHost | None:
+        record = self._records.environment(environment)
+        if record.deployer is None:
+            return None
+        host = self._load_deployer(record).policy()
+        return host if host is not None and host.services() else None
+
     def forget(self, environment: str) -> None:
         """Close the cloud of an environment that has changed."""
         with self._lock:
-            gone = [self._clouds.pop(environment, None), self._workbenches.pop(environment, None)]
+            gone = [kept.pop(environment, None) for kept in self._all()]
         for kept in gone:
             _close(kept)
 
     def close(self) -> None:
         """Close all clouds."""
         with self._lock:
-            kept = [*self._clouds.values(), *self._workbenches.values()]
-            self._clouds, self._workbenches = {}, {}
-        for one in kept:
+            everything = [one for kept in self._all() for one in kept.values()]
+            for kept in self._all():
+                kept.clear()
+        for one in everything:
             _close(one)
+
+    def _all(self) -> "tuple[dict[str, Any], ...]":
+        return (self._clouds, self._workbenches, self._tenants, self._probers)
 
     def _kept(
         self, kept: dict[str, tuple[Environment, T]], environment: str, make: Callable[[Environment], T]

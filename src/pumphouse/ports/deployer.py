@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from pumphouse.ports.policy import PolicyHost
+
 Progress = Callable[[str], None]
 """Called with one line for a person each time a deployer has something to say; lines become events."""
 
@@ -81,6 +83,10 @@ class Deployer(Protocol):
     def register(self, node: str) -> None:
         """Tell the environment's control plane of the new host (Nova: cell_v2 discover_hosts); harmless when repeated."""
         ...
+
+    def policy(self) -> PolicyHost | None:
+        """Where the policy of the environment's services can be overridden; None where it offers no such place."""
+        return None
 
     def unregister(self, node: str) -> None:
         """Remove what only the control plane's own tools can remove (Nova: the cell's host mapping); an unknown node is no error."""

@@ -5,6 +5,10 @@ from typing import Protocol
 from pumphouse.domain.environment import Environment
 from pumphouse.ports.cloud import Cloud
 from pumphouse.ports.deployer import Deployer
+from pumphouse.ports.fences import FenceStore
+from pumphouse.ports.identity import Tenants
+from pumphouse.ports.policy import PolicyHost
+from pumphouse.ports.probes import Prober
 from pumphouse.ports.store import EnvironmentStore, HealthStore
 from pumphouse.ports.workbench import Workbench
 
@@ -44,4 +48,21 @@ class Toolbox(Protocol):
         Raises:
             ConflictError: the environment has none; the hint says how to set it.
         """
+        ...
+
+    @property
+    def fences(self) -> FenceStore:
+        """The records and journals of fences around tenants."""
+        ...
+
+    def tenants(self, environment: str) -> Tenants:
+        """The tenants of an environment; the same object for the same name."""
+        ...
+
+    def prober(self, environment: str) -> Prober:
+        """Who acts as a member of a tenant there."""
+        ...
+
+    def policy(self, environment: str) -> PolicyHost | None:
+        """Where its services' policy can be overridden; None when the environment has no deployer or it offers no such place."""
         ...

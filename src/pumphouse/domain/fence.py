@@ -1,0 +1,117 @@
+"""The fence around a tenant (its maintenance mode): its record, its journal, and the proof that it holds."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+
+class FenceState(StrEnum):
+    """How far a fence stands."""
+
+    ENTERING = "entering"
+    """being put up, or it could not be: some of it may be in force"""
+    ON = "on"
+    """put up and proven"""
+    LEAVING = "leaving"
+    """being lifted"""
+
+
+class Means(StrEnum):
+    """How a service is kept from writing for a tenant, the strongest first."""
+
+    POLICY = "policy"
+    """an override of the service's oslo.policy rules: on the next request, tokens that are cached included"""
+    ROLES = "roles"
+    """`reader` instead of the tenant's roles, where the service honours `reader`; old tokens go on until its token cache forgets them"""
+    LOCKS = "locks"
+    """Nova's admin lock on each server: its life cycle only"""
+    QUOTAS = "quotas"
+    """quotas pinned to what is used: nothing new, but everything else"""
+
+
+STRONG = frozenset({Means.POLICY, Means.ROLES})
+"""Means that deny every write; the others are a belt."""
+
+SERVICES = ("keystone", "nova", "neutron", "cinder", "glance")
+"""The services that a fence knows, by the names of their programs."""
+
+SERVICE_TYPES: Mapping[str, str] = {
+    "keystone": "identity",
+    "nova": "compute",
+    "neutron": "network",
+    "cinder": "volume",
+    "glance": "image",
+}
+"""Their names in the catalog."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """The record of a fence. There is one for a tenant in maintenance and none otherwise.
+
+    `means` names for each service what holds it; `until` is when it lifts itself; `proof` is the last table of probes, JSON-safe.
+    """
+
+    environment: str
+    tenant_id: str
+    tenant_name: str
+    domain_id: str
+    state: FenceState
+    reason: str
+    since: datetime
+    operation_id: str
+    actor: str = ""
+    until: datetime | None = None
+    means: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    proof: tuple[Mapping[str, Any], ...] = ()
+    proven_at: datetime | None = None
+
+
+class EntryState(StrEnum):
+    """How far one change of the journal has come."""
+
+    INTENDED = "intended"
+    """written before it is made: after a crash nobody knows whether it was"""
+    DONE = "done"
+    RESTORED = "restored"
+    DRIFTED = "drifted"
+    """somebody changed it meanwhile: it was left as it is now"""
+
+
+@dataclass(frozen=True, slots=True)
+class FenceEntry:
+    """One change that a fence makes, written before it is made. `key` names it within the fence; `data` holds what is needed to put it back."""
+
+    kind: str
+    """snapshot, added (a grant of ours), withdrawn (a grant of theirs), lock, quota, policy, canary"""
+    key: str
+    data: Mapping[str, Any]
+    state: EntryState = EntryState.INTENDED
+
+
+class Verdict(StrEnum):
+    """What a probe showed."""
+
+    AS_WANTED = "as wanted"
+    BROKEN = "broken"
+    """a write went through, or a read was refused"""
+    NOT_TRIED = "not tried"
+    """there was nothing to try it on; the detail says why"""
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeResult:
+    """One attempt as a member of the tenant. `status` is the HTTP status (0: no answer)."""
+
+    service: str
+    action: str
+    writes: bool
+    wanted: str
+    """`denied`, `allowed`, or `let through` (after a fence is lifted: anything but 403)"""
+    verdict: Verdict
+    status: int = 0
+    login: str = ""
+    """whose token: `fresh token`, `token from before`"""
+    detail: str = ""
