@@ -146,12 +146,13 @@ class Steering:
             return
         if operation.status is _S.ACCEPTED:
             try:
-                # claimed, but not begun: its owner finds it stopped
                 self._change(operation, direct, f"operation.{direct}", str(direct), actor=actor)
-                return
             except ConflictError:
                 # it has begun meanwhile
                 operation = self._kit.store.operation(operation.id)
+            else:
+                # claimed, but not begun: its owner finds it stopped
+                return
         verb = "pause" if request is _S.PAUSING else "cancel"
         self._change(operation, request, f"operation.{verb}_asked", f"{verb} was asked for", actor=actor)
 
