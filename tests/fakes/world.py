@@ -45,6 +45,9 @@ class FakeNode:
     agent: bool = True
 
 
+POWER = {"ACTIVE": "running", "PAUSED": "paused", "SHUTOFF": "shutdown"}
+
+
 class World:
     """The state of one cloud in memory. Tests build it with `add_node` and `add_server`, then look at `snapshot()` and `journal`."""
 
@@ -97,6 +100,7 @@ class World:
         **values: Any,
     ) -> Server:
         values.setdefault("image_id", "image")
+        values.setdefault("power_state", POWER.get(status, ""))
         server = Server(
             id=self.new_id(),
             name=name,
@@ -235,6 +239,10 @@ class World:
     # -- transitions
 
     def start_move(self, server: Server, kind: str, target: str | None, seconds: float) -> None:
+        if self.outcomes[server.id][:1] == ["vanished"]:
+            # the message to the conductor is lost: the server waits for a migration that nobody knows of
+            self.outcomes[server.id].pop(0)
+            return
         chosen = self.schedule(server, target)
         number = str(len(self.all_migrations) + 1)
         migration = Migration(

@@ -165,6 +165,28 @@ def test_a_running_server_that_nova_calls_error_after_our_move_is_moved_all_the_
     assert [e.subject for e in rig.events("server.state_reset")] == [f"server {ids['web-1']}"]
 
 
+def test_a_server_whose_migration_nova_lost_is_set_free_and_moved(rig: Rig) -> None:
+    ids = fill(rig)
+    rig.old.outcomes[ids["web-1"]] = ["vanished"]
+    done = rig.run("evacuate_node")
+    assert done.status is OperationStatus.DONE, rig.errors(done)
+    assert [c for c, s, _ in rig.old.journal if s == ids["web-1"]] == [
+        "live_migrate",
+        "reset_state",
+        "live_migrate",
+    ]
+    assert [e.subject for e in rig.events("server.state_reset")] == [f"server {ids['web-1']}"]
+
+
+def test_one_that_was_paused_is_not_called_active(rig: Rig) -> None:
+    paused = rig.old.add_server("paused", "node-3", "PAUSED")
+    rig.old.outcomes[paused.id] = ["vanished"]
+    failed = rig.run("evacuate_node")
+    assert failed.status is OperationStatus.FAILED
+    assert "carries out no migration" in rig.errors(failed)
+    assert "reset_state" not in [c for c, s, _ in rig.old.journal if s == paused.id]
+
+
 def test_a_server_that_was_in_error_before_is_not_touched(rig: Rig) -> None:
     broken = rig.old.add_server("broken", "node-3", "ERROR")
     plan = rig.engine.plan("evacuate_node", {"environment": "old", "node": "node-3"})

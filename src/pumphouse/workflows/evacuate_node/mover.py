@@ -25,6 +25,10 @@ from pumphouse.workflows.evacuate_node.outlook import find_server, next_best
 from pumphouse.workflows.evacuate_node.timing import deadline_s
 from pumphouse.workflows.evacuate_node.verdict import CANNOT, COLD, LEAVE, LIVE, PASSING, judge
 
+LOST_S = 120.0
+"""When Nova has no record of a migration that it accepted so long ago, its message to the conductor is lost (measured: RabbitMQ restarted
+between the two; the conductor writes the record first of all).
+"""
 ABORT_S = 120.0
 """How long an aborted migration may take to let go."""
 MENDED_AT_MOST = 3
@@ -133,12 +137,15 @@ class Journey:
             and int(self.log.get("mended", 0)) < MENDED_AT_MOST
         )
 
-    def _mend(self, server: Server) -> None:
+    def _mend(self, server: Server, why: str = "") -> None:
+        why = (
+            why or f"it was called ERROR after its migration had failed ({server.fault or 'no reason given'})"
+        )
         self._note(mended=int(self.log.get("mended", 0)) + 1)
         self.cloud.reset_state(server.id, active=True)
         self.ctx.emit(
             "server.state_reset",
-            f"{self.name} was called ERROR after its migration had failed ({server.fault or 'no reason given'}); it runs, and is ACTIVE again",
+            f"{self.name}: {why}; it runs, and is ACTIVE again",
             subject=f"server {self.server_id}",
             environment=self.cloud.environment,
             severity=Severity.WARNING,
@@ -186,16 +193,36 @@ class Journey:
         first = self._look()
         if first is None or _idle(first):
             return first
+        allowance = self._allowance(first)
+        ours = self.log.get("method") == LIVE and "before" in self.log
         try:
-            return self._wait_idle(first, self._allowance(first))
+            return self._wait_idle(first, min(allowance, LOST_S) if ours else allowance)
         except DeadlineError:
-            stuck = self._running_live_migration() if "before" in self.log else None
-            if stuck is None:
-                raise  # not started by us: not ours to abort
+            if not ours:
+                raise  # not started by us: not ours to end
+        if self._running_live_migration() is not None and allowance > LOST_S:
+            with suppress(DeadlineError):
+                return self._wait_idle(first, allowance - LOST_S)
+        stuck = self._running_live_migration()
+        if stuck is None:
+            return self._set_free()
         self.ctx.progress(f"{self.name}: its migration is stuck and is aborted")
         self._note(aborted=[*self.log.get("aborted", []), stuck.id])
         self.cloud.abort_live_migration(self.server_id, stuck.id)
         return self._wait_idle(first, ABORT_S)
+
+    def _set_free(self) -> Server | None:
+        """It waits for a migration that nobody carries out. As with a server in ERROR, only one that runs and was ACTIVE is called so again."""
+        server = self._look()
+        if server is None or _idle(server):
+            return server
+        if not self._is_ours_to_mend(server):
+            raise DeadlineError(
+                f"{self.name} is {server.task_state or server.status}, but Nova carries out no migration of it",
+                hint=f"see `openstack server event list {self.server_id}`; then `openstack server set --state active`, and retry the operation",
+            )
+        self._mend(server, f"Nova lost its migration and left it {server.task_state or server.status}")
+        return self._wait_idle(server, ABORT_S)
 
     def _wait_idle(self, server: Server, allowance: float) -> Server | None:
         gone = False
