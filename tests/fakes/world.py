@@ -239,10 +239,6 @@ class World:
     # -- transitions
 
     def start_move(self, server: Server, kind: str, target: str | None, seconds: float) -> None:
-        if self.outcomes[server.id][:1] == ["vanished"]:
-            # the message to the conductor is lost: the server waits for a migration that nobody knows of
-            self.outcomes[server.id].pop(0)
-            return
         chosen = self.schedule(server, target)
         number = str(len(self.all_migrations) + 1)
         migration = Migration(
