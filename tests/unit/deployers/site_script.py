@@ -44,7 +44,7 @@ elif action in ("take_down", "install"):
         (site / "child").write_text(str(child))
         time.sleep(60)
     if mode == "slow":
-        time.sleep(1.5)
+        time.sleep(0.8)
     if mode == "liar":
         sys.exit(0)
     if action == "install":

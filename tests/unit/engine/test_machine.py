@@ -188,7 +188,13 @@ def _template() -> Path:
     return _TEMPLATE[0]
 
 
-Machine.TestCase.settings = settings(
-    max_examples=12, stateful_step_count=8, deadline=None, suppress_health_check=list(HealthCheck)
-)
-TestMachine = Machine.TestCase
+ROUGH = settings(stateful_step_count=8, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+class TestMachine(Machine.TestCase):  # type: ignore[name-defined, misc] # hypothesis makes the class
+    settings = settings(ROUGH, max_examples=3)
+
+
+@pytest.mark.crash
+class TestMachineForLonger(Machine.TestCase):  # type: ignore[name-defined, misc] # hypothesis makes the class
+    settings = settings(ROUGH, max_examples=40)

@@ -43,7 +43,14 @@ def count_calls() -> int:
     return len(calls)
 
 
-@pytest.mark.parametrize("number", range(1, count_calls() + 1))
+@pytest.mark.parametrize(
+    "number",
+    [
+        # `make check` is content with a few of them
+        pytest.param(number, marks=() if number % 8 == 1 else (pytest.mark.crash,))
+        for number in range(1, count_calls() + 1)
+    ],
+)
 def test_killed_at_any_call_and_resumed_or_swept(number: int) -> None:
     for resumed in (True, False):
         tools = FakeTools(FakeWorkbench(), FakeCloud())

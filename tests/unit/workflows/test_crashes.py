@@ -1,6 +1,6 @@
 """The process dies before and after every single call to a cloud, once each: a new engine on the same database ends the operation, and nobody moves twice.
 
-The quick set takes every 151st point only, `make test` every 29th; `PUMPHOUSE_CRASH_STRIDE=1` enumerates all of them.
+`make check` takes every 151st point of an evacuation only, `make test` every 29th of everything; `PUMPHOUSE_CRASH_STRIDE=1` enumerates all of them.
 """
 
 import os
@@ -14,6 +14,9 @@ from tests.unit.workflows.rig import Rig
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 STRIDE = int(os.environ.get("PUMPHOUSE_CRASH_STRIDE", "151"))
 ALL = STRIDE == 1
+EVACUATE = pytest.param("evacuate_node", {}, id="evacuate")
+REASSIGN = pytest.param("reassign_node", {"destination": "new"}, id="reassign", marks=pytest.mark.crash)
+DELETE = pytest.param("delete_node", {"evacuate": True}, id="delete", marks=pytest.mark.crash)
 
 
 def build(folder: Path) -> Rig:
@@ -39,11 +42,7 @@ def points_of(rig: Rig, operation: Operation) -> int:
     return rig.life.passed
 
 
-@pytest.mark.parametrize(
-    ("kind", "params"),
-    [("evacuate_node", {}), ("reassign_node", {"destination": "new"}), ("delete_node", {"evacuate": True})],
-    ids=["evacuate", "reassign", "delete"],
-)
+@pytest.mark.parametrize(("kind", "params"), [EVACUATE, REASSIGN, DELETE])
 def test_a_crash_at_any_call_loses_nothing(tmp_path: Path, kind: str, params: dict[str, str]) -> None:
     rig = build(tmp_path / "count")
     total = points_of(rig, rig.submit(kind, **params))
@@ -72,11 +71,7 @@ def test_a_crash_at_any_call_loses_nothing(tmp_path: Path, kind: str, params: di
         rig.close()
 
 
-@pytest.mark.parametrize(
-    ("kind", "params"),
-    [("evacuate_node", {}), ("reassign_node", {"destination": "new"})],
-    ids=["evacuate", "reassign"],
-)
+@pytest.mark.parametrize(("kind", "params"), [EVACUATE, REASSIGN])
 def test_a_crash_at_any_call_of_an_undo_loses_nothing(
     tmp_path: Path, kind: str, params: dict[str, str]
 ) -> None:
@@ -99,11 +94,7 @@ def test_a_crash_at_any_call_of_an_undo_loses_nothing(
         rig.close()
 
 
-@pytest.mark.parametrize(
-    ("kind", "params"),
-    [("evacuate_node", {}), ("reassign_node", {"destination": "new"})],
-    ids=["evacuate", "reassign"],
-)
+@pytest.mark.parametrize(("kind", "params"), [EVACUATE, REASSIGN])
 def test_after_a_failure_at_any_step_undo_puts_everything_back(
     tmp_path: Path, kind: str, params: dict[str, str]
 ) -> None:

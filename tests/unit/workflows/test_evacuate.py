@@ -264,7 +264,7 @@ def test_a_suspended_server_runs_only_for_its_move(rig: Rig) -> None:
 
 
 def test_parallel_moves_respect_the_limits(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    for number in range(12):
+    for number in range(8):
         rig.old.add_server(f"s{number}", "node-3")
     most: Counter[str] = Counter()
     sleep, ask = rig.clock.sleep, rig.old.live_migrate
@@ -277,7 +277,7 @@ def test_parallel_moves_respect_the_limits(rig: Rig, monkeypatch: pytest.MonkeyP
 
     def slowly(seconds: float) -> None:
         threading.Event().wait(0.002)
-        sleep(max(seconds / 20, 0.01))  # never so little that the last of a wait takes for ever
+        sleep(max(seconds / 5, 0.05))  # never so little that the last of a wait takes for ever
 
     monkeypatch.setattr(rig.old, "live_migrate", count)
     monkeypatch.setattr(rig.clock, "sleep", slowly)
