@@ -209,7 +209,7 @@ def register_lab(lab: "Lab") -> None:
 
 
 def _forget_what_was(application: Application, environment: str) -> None:
-    """The lab's clouds are fresh ones: what was begun on the old ones cannot go on, and none of their nodes is in maintenance."""
+    """The lab's clouds are fresh ones: what was begun on the old ones cannot go on, and none of their nodes and tenants is in maintenance."""
     from pumphouse.domain.errors import PumphouseError
     from pumphouse.domain.operation import HOLDS_LOCKS
 
@@ -224,6 +224,8 @@ def _forget_what_was(application: Application, environment: str) -> None:
             _say(f"{operation.title} still holds its locks: {error.message}. {error.hint}")
     for held in stores.maintenances(environment):
         stores.drop_maintenance(environment, held.node)
+    for fence in stores.fences(environment):
+        stores.drop_fence(environment, fence.tenant_id)
 
 
 class ProcessWiring:

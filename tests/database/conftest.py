@@ -26,6 +26,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(params=KINDS)
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of an empty database."""
+    return empty_database(request, tmp_path)
+
+
+def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Make one of the kind that a fixture's parameter names."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'test.db'}"
     if os.environ.get("PUMPHOUSE_SKIP_DATABASES"):

@@ -176,7 +176,7 @@ class Environments:
         """Forget an environment; the cloud itself is not touched.
 
         Raises:
-            ConflictError: an operation may still go on or back there, or we hold nodes of it in maintenance.
+            ConflictError: an operation may still go on or back there, or we hold nodes or tenants of it in maintenance.
         """
         environment = self.show(name_or_id)
         self._must_be_free(environment.name)
@@ -203,14 +203,21 @@ class Environments:
                 f"environment {name} has nodes that we hold in maintenance: {', '.join(held)}",
                 hint=f"take them out of it first: pumphouse node maintenance off {name}/{held[0]}",
             )
+        fences = self._tools.fences.fences(name)
+        if fences:
+            fenced = ", ".join(f.tenant_name for f in fences)
+            raise ConflictError(
+                f"environment {name} has tenants in maintenance, and only we know how to lift that: {fenced}",
+                hint=f"take them out of it first: pumphouse tenant maintenance off {name}/{fences[0].tenant_id}",
+            )
 
     def _in_the_way(self, name: str) -> Operation | None:
-        """Its own operations, and those of other environments that hold it or a node of it, such as a move towards it."""
+        """Its own operations, and those of other environments that hold it, a node or a tenant of it, such as a move towards it."""
         own = self._operations.operations(environment=name, statuses=HOLDS_LOCKS, roots_only=True, limit=1)
         if own:
             return own[0]
         for lock, operation_id in self._operations.held_locks().items():
-            if lock == f"environment:{name}" or lock.startswith(f"node:{name}/"):
+            if lock == f"environment:{name}" or lock.startswith((f"node:{name}/", f"tenant:{name}/")):
                 return self._operations.operation(operation_id)
         return None
 

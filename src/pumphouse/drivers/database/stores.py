@@ -8,6 +8,7 @@ from pumphouse.drivers.database.changes import DatabaseChanges
 from pumphouse.drivers.database.database import Database
 from pumphouse.drivers.database.environments import DatabaseEnvironments
 from pumphouse.drivers.database.events import DatabaseEvents
+from pumphouse.drivers.database.fences import DatabaseFences
 from pumphouse.drivers.database.health import DatabaseHealth
 from pumphouse.drivers.database.migrate import migrate
 from pumphouse.drivers.database.operations import DatabaseOperations
@@ -19,13 +20,14 @@ from pumphouse.ports.store import OperationStore
 class Stores(
     DatabaseEnvironments,
     DatabaseEvents,
+    DatabaseFences,
     DatabaseHealth,
     DatabaseOperations,
     DatabaseChanges,
     DatabaseOwnership,
     OperationStore,
 ):
-    """Every port of ports/store.py on the database at `url`, whose tables are brought up to date first.
+    """Every port of ports/store.py and ports/fences.py on the database at `url`, whose tables are brought up to date first.
 
     Raises:
         InvalidInputError: the URL is not one of SQLite (a file), PostgreSQL or MariaDB, or the driver is not installed.

@@ -76,6 +76,42 @@ maintenances = sa.Table(
     **OPTIONS,
 )
 
+fences = sa.Table(
+    "fences",
+    metadata,
+    sa.Column("environment", sa.String(NAME), primary_key=True),
+    sa.Column("tenant_id", sa.String(ID), primary_key=True),
+    sa.Column("tenant_name", sa.String(NAME), nullable=False),
+    sa.Column("domain_id", sa.String(ID), nullable=False),
+    sa.Column("state", sa.String(WORD), nullable=False),
+    sa.Column("reason", LONG_TEXT, nullable=False),
+    sa.Column("since", UtcDateTime, nullable=False),
+    sa.Column("operation_id", sa.String(ID), nullable=False),
+    sa.Column("actor", sa.String(NAME), nullable=False),
+    sa.Column("until", UtcDateTime),
+    sa.Column("means", sa.JSON, nullable=False),
+    sa.Column("proof", sa.JSON, nullable=False),
+    sa.Column("proven_at", UtcDateTime),
+    **OPTIONS,
+)
+
+fence_entries = sa.Table(
+    "fence_entries",
+    metadata,
+    sa.Column("environment", sa.String(NAME), primary_key=True),
+    sa.Column("tenant_id", sa.String(ID), primary_key=True),
+    sa.Column("kind", sa.String(WORD), primary_key=True),
+    # a grant is named by its place, holder and role (domain/tenant.py): about 235 characters where LDAP makes the ids
+    sa.Column("entry_key", sa.String(ID * 5), primary_key=True),
+    sa.Column("position", sa.Integer, nullable=False),
+    sa.Column("state", sa.String(WORD), nullable=False),
+    sa.Column("data", sa.JSON, nullable=False),
+    sa.ForeignKeyConstraint(
+        ["environment", "tenant_id"], ["fences.environment", "fences.tenant_id"], ondelete="CASCADE"
+    ),
+    **OPTIONS,
+)
+
 operations = sa.Table(
     "operations",
     metadata,
