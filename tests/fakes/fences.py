@@ -53,12 +53,12 @@ class MemoryFences(FenceStore):
 
     @override
     def fence_entries(
-        self, environment: str, tenant_id: str, *, kinds: Iterable[str] | None = None
+        self, environment: str, tenant_id: str, *, kinds: Iterable[str] | None = None, key: str | None = None
     ) -> Sequence[FenceEntry]:
         only = None if kinds is None else set(kinds)
         with self._lock:
             found = list(self.journals.get((environment, tenant_id), {}).values())
-        return deepcopy([e for e in found if only is None or e.kind in only])
+        return deepcopy([e for e in found if (only is None or e.kind in only) and key in {None, e.key}])
 
     @override
     def put_entries(self, environment: str, tenant_id: str, entries: Iterable[FenceEntry]) -> None:

@@ -47,6 +47,21 @@ SERVICE_TYPES: Mapping[str, str] = {
 """Their names in the catalog."""
 
 
+LOCK_KIND, UNLOCK_KIND, VERIFY_KIND = "lock_tenant", "unlock_tenant", "verify_tenant"
+"""The kinds of the operations that put a fence up, lift it, and prove it."""
+
+FENCE_KINDS = frozenset({LOCK_KIND, UNLOCK_KIND, VERIFY_KIND})
+
+PROOF_MEMORY = "proof"
+"""Under this name these operations remember their last table of probes (a list of ProbeResult as JSON-safe mappings), so that it can be shown when
+the fence is gone, too."""
+
+
+def tenant_lock(environment: str, tenant_id: str) -> str:
+    """The lock that two operations on one tenant exclude each other by."""
+    return f"tenant:{environment}/{tenant_id}"
+
+
 @dataclass(frozen=True, slots=True)
 class Fence:
     """The record of a fence. There is one for a tenant in maintenance and none otherwise.
@@ -75,6 +90,8 @@ class EntryState(StrEnum):
     INTENDED = "intended"
     """written before it is made: after a crash nobody knows whether it was"""
     DONE = "done"
+    RESTORING = "restoring"
+    """about to be put back: no longer counted as standing, but still to be restored"""
     RESTORED = "restored"
     DRIFTED = "drifted"
     """somebody changed it meanwhile: it was left as it is now"""
@@ -85,7 +102,7 @@ class FenceEntry:
     """One change that a fence makes, written before it is made. `key` names it within the fence; `data` holds what is needed to put it back."""
 
     kind: str
-    """snapshot, added (a grant of ours), withdrawn (a grant of theirs), lock, quota, policy, canary"""
+    """snapshot, assessed (a role tried out), added (a grant of ours), withdrawn (a grant of theirs), lock, quota, policy, canary, probe-lock"""
     key: str
     data: Mapping[str, Any]
     state: EntryState = EntryState.INTENDED

@@ -31,9 +31,9 @@ class FenceStore(Protocol):
         ...
 
     def fence_entries(
-        self, environment: str, tenant_id: str, *, kinds: Iterable[str] | None = None
+        self, environment: str, tenant_id: str, *, kinds: Iterable[str] | None = None, key: str | None = None
     ) -> Sequence[FenceEntry]:
-        """In the order in which they were first written."""
+        """In the order in which they were first written; of these kinds, with this key, or all."""
         ...
 
     def put_entries(self, environment: str, tenant_id: str, entries: Iterable[FenceEntry]) -> None:

@@ -104,6 +104,10 @@ class Belongings(Protocol):
         """Its servers, page by page."""
         ...
 
+    def tenant_server(self, server_id: str) -> TenantServer | None:
+        """One server, freshly read; None when it is gone."""
+        ...
+
     def tenant_counts(self, tenant_id: str) -> Mapping[str, int]:
         """How many networks, subnets, routers, ports, floating_ips, security_groups, volumes, snapshots, images, servers it has."""
         ...

@@ -59,11 +59,13 @@ class DatabaseFences(FenceStore):
 
     @override
     def fence_entries(
-        self, environment: str, tenant_id: str, *, kinds: Iterable[str] | None = None
+        self, environment: str, tenant_id: str, *, kinds: Iterable[str] | None = None, key: str | None = None
     ) -> Sequence[FenceEntry]:
         query = sa.select(fence_entries).where(_of(fence_entries, environment, tenant_id))
         if kinds is not None:
             query = query.where(fence_entries.c.kind.in_(list(kinds)))
+        if key is not None:
+            query = query.where(fence_entries.c.entry_key == key)
         query = query.order_by(fence_entries.c.position)
         rows = self._db.read(lambda c: c.execute(query).mappings().all())
         return [FenceEntry(r["kind"], r["entry_key"], r["data"], EntryState(r["state"])) for r in rows]
