@@ -100,13 +100,27 @@ class TestEnvironments:
         with pytest.raises(NotFoundError):
             stores.environment("none")
         with pytest.raises(NotFoundError):
-            stores.update_environment(environment("none"))
+            stores.put_found("none", status="ok")
+        with pytest.raises(NotFoundError):
+            stores.put_deployer("none", deployer=None, options={})
 
-    def test_update_replaces_and_remove_forgets_with_maintenance(self, stores: Stores) -> None:
+    def test_what_was_found_and_what_was_set_are_written_apart(self, stores: Stores) -> None:
         stores.add_environment(environment("old"))
-        stores.update_environment(replace(environment("old"), status="ok", facts_at=AT))
-        assert stores.environment("old").status == "ok"
-        assert stores.environment("old").facts_at == AT
+        stores.put_found("id-old", status="ok", facts={"a": 1}, facts_at=AT)
+        stores.put_deployer("id-old", deployer="command", options={"b": 2})
+        found = stores.put_found("id-old", status="degraded")
+        wanted = replace(
+            environment("old"),
+            status="degraded",
+            facts={"a": 1},
+            facts_at=AT,
+            deployer="command",
+            deployer_options={"b": 2},
+        )
+        assert found == stores.environment("old") == wanted
+
+    def test_remove_forgets_with_maintenance(self, stores: Stores) -> None:
+        stores.add_environment(environment("old"))
         stores.put_maintenance(Maintenance("old", "n1", "why", AT, "op", was_enabled=True))
         stores.remove_environment("id-old")
         assert stores.environments() == []

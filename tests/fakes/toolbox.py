@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from typing_extensions import override
@@ -43,8 +44,28 @@ class MemoryEnvironments(EnvironmentStore):
         raise NotFoundError("environment", name_or_id)
 
     @override
-    def update_environment(self, environment: Environment) -> None:
-        self.known[environment.name] = replace(environment)
+    def put_found(
+        self,
+        environment_id: str,
+        *,
+        status: str,
+        facts: Mapping[str, Any] | None = None,
+        facts_at: datetime | None = None,
+    ) -> Environment:
+        present = self.environment(environment_id)
+        found = (present.facts, present.facts_at) if facts is None else (facts, facts_at)
+        return self._put(replace(present, status=status, facts=found[0], facts_at=found[1]))
+
+    @override
+    def put_deployer(
+        self, environment_id: str, *, deployer: str | None, options: Mapping[str, Any]
+    ) -> Environment:
+        present = self.environment(environment_id)
+        return self._put(replace(present, deployer=deployer, deployer_options=options))
+
+    def _put(self, environment: Environment) -> Environment:
+        self.known[environment.name] = environment
+        return environment
 
     @override
     def remove_environment(self, environment_id: str) -> None:

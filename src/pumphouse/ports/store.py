@@ -30,8 +30,29 @@ class EnvironmentStore(Protocol):
         """Raises NotFoundError."""
         ...
 
-    def update_environment(self, environment: Environment) -> None:
-        """Replace the row with this id."""
+    def put_found(
+        self,
+        environment_id: str,
+        *,
+        status: str,
+        facts: Mapping[str, Any] | None = None,
+        facts_at: datetime | None = None,
+    ) -> Environment:
+        """Write what was found in the cloud, and nothing else: its operator may have set something meanwhile. Without `facts` the old ones stay.
+
+        Raises:
+            NotFoundError: it was removed.
+        """
+        ...
+
+    def put_deployer(
+        self, environment_id: str, *, deployer: str | None, options: Mapping[str, Any]
+    ) -> Environment:
+        """Write what its operator has set, and nothing else.
+
+        Raises:
+            NotFoundError: it was removed.
+        """
         ...
 
     def remove_environment(self, environment_id: str) -> None:

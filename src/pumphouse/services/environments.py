@@ -133,22 +133,19 @@ class Environments:
         try:
             facts = self._tools.cloud(environment.name).facts()
         except CloudFaultError:
-            self._store.update_environment(replace(environment, status="unreachable"))
+            self._store.put_found(environment.id, status="unreachable")
             raise
         except CredentialsError:
-            self._store.update_environment(replace(environment, status="refused"))
+            self._store.put_found(environment.id, status="refused")
             raise
-        environment = replace(environment, status="ok", facts=facts, facts_at=self._clock.now())
-        self._store.update_environment(environment)
-        return environment
+        return self._store.put_found(environment.id, status="ok", facts=facts, facts_at=self._clock.now())
 
     def check(self, name_or_id: str) -> tuple[Environment, Sequence[AccessCheck]]:
         """Try the credentials against each service; the environment's status follows from the answers."""
         environment = self.show(name_or_id)
         checks = self._tools.cloud(environment.name).check()
-        environment = replace(environment, status="ok" if all(c.ok for c in checks) else "degraded")
-        self._store.update_environment(environment)
-        return environment, checks
+        status = "ok" if all(c.ok for c in checks) else "degraded"
+        return self._store.put_found(environment.id, status=status), checks
 
     def change(
         self, name_or_id: str, *, deployer: str | None, deployer_options: Mapping[str, Any] | None
@@ -166,8 +163,10 @@ class Environments:
             environment = replace(
                 environment, deployer_options={k: v for k, v in merged.items() if v is not None}
             )
-        environment = self._checked(environment)
-        self._store.update_environment(environment)
+        checked = self._checked(environment)
+        environment = self._store.put_deployer(
+            checked.id, deployer=checked.deployer, options=checked.deployer_options
+        )
         self._changed(environment.name)
         self._tell("environment.changed", f"environment {environment.name} was changed", environment)
         return environment

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -48,15 +49,24 @@ class DatabaseEnvironments(EnvironmentStore):
         return _environment(next((r for r in rows if r["name"] == name_or_id), rows[0]))
 
     @override
-    def update_environment(self, environment: Environment) -> None:
-        row = _row(environment)
-        change = sa.update(environments).where(environments.c.id == environment.id).values(**row)
-        try:
-            count = self._db.write(lambda c: c.execute(change).rowcount)
-        except sa.exc.IntegrityError as error:
-            raise ConflictError(f"there is another environment {environment.name!r}") from error
-        if not count:
-            raise NotFoundError("environment", environment.name, hint="see: pumphouse env list")
+    def put_found(
+        self,
+        environment_id: str,
+        *,
+        status: str,
+        facts: Mapping[str, Any] | None = None,
+        facts_at: datetime | None = None,
+    ) -> Environment:
+        values: dict[str, Any] = {"status": status}
+        if facts is not None:
+            values |= {"facts": dict(facts), "facts_at": facts_at}
+        return self._change(environment_id, values)
+
+    @override
+    def put_deployer(
+        self, environment_id: str, *, deployer: str | None, options: Mapping[str, Any]
+    ) -> Environment:
+        return self._change(environment_id, {"deployer": deployer, "deployer_options": dict(options)})
 
     @override
     def remove_environment(self, environment_id: str) -> None:
@@ -87,6 +97,19 @@ class DatabaseEnvironments(EnvironmentStore):
     @override
     def drop_maintenance(self, environment: str, node: str) -> None:
         self._db.write(lambda c: c.execute(_drop(environment, node)))
+
+    def _change(self, environment_id: str, values: Mapping[str, Any]) -> Environment:
+        """Write some columns of one row, and answer the row."""
+        mine = environments.c.id == environment_id
+
+        def work(connection: sa.Connection) -> Mapping[Any, Any] | None:
+            connection.execute(sa.update(environments).where(mine).values(**values))
+            return connection.execute(sa.select(environments).where(mine)).mappings().first()
+
+        row = self._db.write(work)
+        if row is None:
+            raise NotFoundError("environment", environment_id, hint="see: pumphouse env list")
+        return _environment(row)
 
 
 def _drop(environment: str, node: str) -> sa.Delete:
