@@ -96,9 +96,11 @@ def build_application(settings: "Settings", *, clock: Clock | None = None) -> Ap
     from pumphouse.services.door import Services
     from pumphouse.services.environments import Environments
     from pumphouse.services.events import Events
+    from pumphouse.services.fences import Fences
     from pumphouse.services.health import Health
     from pumphouse.services.nodes import Nodes
     from pumphouse.services.operations import Operations
+    from pumphouse.services.tenants import Tenants
 
     clock = clock or SystemClock()
     settings.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -131,10 +133,13 @@ def build_application(settings: "Settings", *, clock: Clock | None = None) -> Ap
         try_deployer=deployer_of,
         changed=tools.forget,
     )
+    operations = Operations(engine, store=stores, clock=clock, owner_timeout_s=settings.owner_timeout_s)
     services = Services(
         environments=environments,
         nodes=Nodes(environments=environments, store=stores, tools=tools),
-        operations=Operations(engine, store=stores, clock=clock, owner_timeout_s=settings.owner_timeout_s),
+        tenants=Tenants(environments=environments, tools=tools),
+        fences=Fences(tools=tools, operations=operations, store=stores, clock=clock),
+        operations=operations,
         events=Events(stores),
         health=Health(store=stores, environments=environments),
     )
@@ -260,16 +265,19 @@ class ProcessWiring:
 
         from pumphouse.engine.recovery import Recovery
         from pumphouse.services.access import Role, Token, TokenAuthenticator
+        from pumphouse.services.lifting import Lifting
 
         settings = _settings(options)
         _configure_logs(settings, to_stderr=True)
         application = build_application(settings, clock=self.clock)
         recovery = Recovery(application.engine(), every_s=settings.owner_timeout_s)
+        lifting = Lifting(application.services, application.stores, self.clock, settings.owner_timeout_s)
         try:
             tokens = [Token("server", Role.ADMIN, _own_token_digest(settings))]
             tokens += [Token(t.name, Role[t.role.upper()], t.sha256) for t in settings.tokens]
             application.outbox.start()
             recovery.start()
+            lifting.start()
             address, at = host or settings.host, port or settings.port
             # uvicorn hands a signal on when it has shut down; ours is the rest of the way
             for number in (signal.SIGINT, signal.SIGTERM):
@@ -285,6 +293,7 @@ class ProcessWiring:
                 server_header=False,
             )
         finally:
+            lifting.close()
             recovery.close()
             application.close()
 
@@ -368,20 +377,9 @@ def _own_token_digest(settings: "Settings") -> str:
 
 
 def _token_for_client(settings: "Settings") -> str:
-    from pumphouse.domain.errors import InvalidInputError
-    from pumphouse.drivers.token_file import read
+    from pumphouse.drivers.token_file import read_needed
 
-    if settings.token is not None:
-        return settings.token.get_secret_value()
-    found = read(settings.own_token)
-    if found is None:
-        raise InvalidInputError(
-            "PUMPHOUSE_TOKEN",
-            "",
-            "a server wants a token",
-            hint=f"set it, or copy the server's token file to {settings.own_token}",
-        )
-    return found
+    return settings.token.get_secret_value() if settings.token else read_needed(settings.own_token)
 
 
 def _user() -> str:

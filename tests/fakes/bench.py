@@ -39,11 +39,14 @@ from pumphouse.services.access import Actor, Authenticator, LocalOperator, Role
 from pumphouse.services.door import Services
 from pumphouse.services.environments import AddEnvironment, Environments
 from pumphouse.services.events import Events
+from pumphouse.services.fences import Fences
 from pumphouse.services.health import Health
 from pumphouse.services.nodes import Nodes
 from pumphouse.services.operations import Operations
+from pumphouse.services.tenants import Tenants
 from tests.fakes.cloud import FakeCloud
 from tests.fakes.deployer import FakeDeployer
+from tests.fakes.fencing import Fencing, ToyTenants, toy_fencing
 
 # structlog prints to stdout unless told otherwise, and stdout is what the command line is judged by
 structlog.configure(
@@ -199,18 +202,20 @@ class Bench:
         self.controls = Controls()
         self.controls.gate.set()
         self.controls.undo_gate.set()
+        self.fencing = Fencing()
         self.clouds = {name: FakeCloud(name, self.clock) for name in ("old", "new", "broken")}
         for node in ("node-1", "node-2"):
             self.clouds["old"].add_node(node)
         for server in ("a", "b", "c"):
             self.clouds["old"].add_server(server, "node-1")
         shutil.copy(_empty_database(), directory / "bench.db")
+        self.tenants = {name: ToyTenants(name) for name in self.clouds}
         self.stores = Stores(f"sqlite:///{directory / 'bench.db'}", clock=self.clock)
         self.tools = DriverToolbox(
             self.stores,
             open_cloud=self._open,
             open_workbench=lambda environment: None,  # type: ignore[arg-type,return-value]  # no toy looks at it
-            open_tenants=lambda environment: None,  # type: ignore[arg-type,return-value]  # nor at its tenants
+            open_tenants=lambda environment: self.tenants[environment.access.cloud],
             open_prober=lambda environment: None,  # type: ignore[arg-type,return-value]
             load_deployer=lambda environment: FakeDeployer(self.clouds[environment.access.cloud]),
         )
@@ -226,10 +231,13 @@ class Bench:
             try_deployer=try_deployer,
             changed=self.tools.forget,
         )
+        operations = Operations(lambda: self.engine, store=self.stores, clock=self.clock)
         self.services = Services(
             environments=environments,
             nodes=Nodes(environments=environments, store=self.stores, tools=self.tools),
-            operations=Operations(lambda: self.engine, store=self.stores, clock=self.clock),
+            tenants=Tenants(environments=environments, tools=self.tools),
+            fences=Fences(tools=self.tools, operations=operations, store=self.stores, clock=self.clock),
+            operations=operations,
             events=Events(self.stores),
             health=Health(store=self.stores, environments=environments),
         )
@@ -247,6 +255,7 @@ class Bench:
     def close(self) -> None:
         self.controls.gate.set()
         self.controls.undo_gate.set()
+        self.fencing.gate.set()
         self.engine.close(timeout_s=5)
         self.tools.close()
         self.stores.close()
@@ -260,7 +269,7 @@ class Bench:
         return Engine(
             self.stores,
             self.tools,
-            [Toy(kind, self.controls) for kind in KINDS],
+            [*(Toy(kind, self.controls) for kind in KINDS), *toy_fencing(self.fencing)],
             self.clock,
             EngineSettings(poll_s=0.02, back_off_first_s=0.01),
         )

@@ -125,4 +125,5 @@ def _view(services: Services, operation: Operation, *, plan: bool) -> OperationV
         interrupted=services.operations.is_interrupted(operation),
         progress=ProgressView.model_validate(services.operations.progress(operation.id)),
         plan=plan,
+        proof=services.operations.proof(operation),
     )

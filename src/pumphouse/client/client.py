@@ -16,6 +16,7 @@ from pumphouse.wire.node import NodePage, NodeView
 from pumphouse.wire.operation import ItemView, OperationView
 from pumphouse.wire.problem import MEDIA_TYPE, ProblemView
 from pumphouse.wire.status import StatusView
+from pumphouse.wire.tenant import FenceView, TenantDetailsView, TenantMaintenanceRequest, TenantPage
 
 M = TypeVar("M", bound=BaseModel)
 Query = Mapping[str, str | int | bool | None]
@@ -80,6 +81,36 @@ class Client:
     ) -> OperationView:
         """Start `maintenance`, `evacuate`, `move` or `delete`."""
         return self._start(f"{_node(environment, name)}/{verb}", wanted, idempotency_key)
+
+    # tenants
+
+    def tenants(self, environment: str | None = None) -> TenantPage:
+        return self._get("/tenants", TenantPage, {"environment": environment})
+
+    def tenant(self, environment: str, name: str) -> TenantDetailsView:
+        return self._get(_tenant(environment, name), TenantDetailsView)
+
+    def fences(self, environment: str | None = None) -> list[FenceView]:
+        """The tenants in maintenance, without their proofs."""
+        return self._get("/maintenance/tenants", Page[FenceView], {"environment": environment}).items
+
+    def fence(self, environment: str, name: str) -> FenceView:
+        """The maintenance of one tenant, with its proof; a ProblemError `not-found` when there is none."""
+        return self._get(f"{_tenant(environment, name)}/maintenance", FenceView)
+
+    def plan_tenant(self, environment: str, name: str, wanted: TenantMaintenanceRequest) -> PlanView:
+        return self._plan(f"{_tenant(environment, name)}/maintenance", wanted)
+
+    def start_tenant(
+        self,
+        environment: str,
+        name: str,
+        wanted: TenantMaintenanceRequest,
+        *,
+        idempotency_key: str | None = None,
+    ) -> OperationView:
+        """Put up a fence, lift it, or prove it."""
+        return self._start(f"{_tenant(environment, name)}/maintenance", wanted, idempotency_key)
 
     # operations
 
@@ -195,6 +226,10 @@ def _part(name: str) -> str:
 
 def _node(environment: str, name: str) -> str:
     return f"/environments/{_part(environment)}/nodes/{_part(name)}"
+
+
+def _tenant(environment: str, name: str) -> str:
+    return f"/environments/{_part(environment)}/tenants/{_part(name)}"
 
 
 def _without_none(query: Query) -> dict[str, str | int | bool]:

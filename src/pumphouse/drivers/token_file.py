@@ -4,6 +4,8 @@ import os
 import secrets
 from pathlib import Path
 
+from pumphouse.domain.errors import InvalidInputError
+
 
 def read(path: Path) -> str | None:
     """The token, or None when there is no such file."""
@@ -29,3 +31,20 @@ def read_or_make(path: Path) -> str:
     with os.fdopen(handle, "w") as file:
         file.write(token + "\n")
     return token
+
+
+def read_needed(path: Path) -> str:
+    """The token that a client shows to a server.
+
+    Raises:
+        InvalidInputError: there is none.
+    """
+    found = read(path)
+    if found is None:
+        raise InvalidInputError(
+            "PUMPHOUSE_TOKEN",
+            "",
+            "a server wants a token",
+            hint=f"set it, or copy the server's token file to {path}",
+        )
+    return found

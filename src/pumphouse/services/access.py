@@ -30,6 +30,8 @@ class Permission(StrEnum):
     NODE_EVACUATE = "node:evacuate"
     NODE_MOVE = "node:move"
     NODE_DELETE = "node:delete"
+    TENANT_READ = "tenant:read"
+    TENANT_MAINTAIN = "tenant:maintain"
     OPERATION_READ = "operation:read"
     OPERATION_CONTROL = "operation:control"
     EVENT_READ = "event:read"
@@ -42,6 +44,7 @@ NEEDED_ROLE: Mapping[Permission, Role] = {
     Permission.STATUS_READ: Role.READER,
     Permission.ENVIRONMENT_READ: Role.READER,
     Permission.NODE_READ: Role.READER,
+    Permission.TENANT_READ: Role.READER,
     Permission.OPERATION_READ: Role.READER,
     Permission.EVENT_READ: Role.READER,
     Permission.HEALTH_READ: Role.READER,
@@ -52,6 +55,7 @@ NEEDED_ROLE: Mapping[Permission, Role] = {
     # these can be taken back
     Permission.NODE_MAINTAIN: Role.OPERATOR,
     Permission.NODE_EVACUATE: Role.OPERATOR,
+    Permission.TENANT_MAINTAIN: Role.OPERATOR,
     Permission.OPERATION_CONTROL: Role.OPERATOR,
     # these pass a point of no return, or touch credentials
     Permission.NODE_MOVE: Role.ADMIN,
@@ -67,6 +71,9 @@ KIND_PERMISSION: Mapping[str, Permission] = {
     "evacuate_node": Permission.NODE_EVACUATE,
     "reassign_node": Permission.NODE_MOVE,
     "delete_node": Permission.NODE_DELETE,
+    "lock_tenant": Permission.TENANT_MAINTAIN,
+    "unlock_tenant": Permission.TENANT_MAINTAIN,
+    "verify_tenant": Permission.TENANT_MAINTAIN,
 }
 """What starting an operation of a kind needs; making one go on, or back, needs it as well."""
 

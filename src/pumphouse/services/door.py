@@ -4,9 +4,11 @@ from dataclasses import dataclass
 
 from pumphouse.services.environments import Environments
 from pumphouse.services.events import Events
+from pumphouse.services.fences import Fences
 from pumphouse.services.health import Health
 from pumphouse.services.nodes import Nodes
 from pumphouse.services.operations import Operations
+from pumphouse.services.tenants import Tenants
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +17,8 @@ class Services:
 
     environments: Environments
     nodes: Nodes
+    tenants: Tenants
+    fences: Fences
     operations: Operations
     events: Events
     health: Health

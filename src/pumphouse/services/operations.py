@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
+from pumphouse.domain.fence import FENCE_KINDS, PROOF_MEMORY
 from pumphouse.domain.operation import ACTIVE, Item, ItemStatus, Operation, OperationStatus, Progress
 from pumphouse.domain.plan import Plan
 from pumphouse.engine.ownership import is_gone
@@ -78,6 +79,13 @@ class Operations:
     def progress(self, operation_id: str) -> Progress:
         """How far it is."""
         return self._runner().progress(operation_id)
+
+    def proof(self, operation: Operation) -> Sequence[Mapping[str, Any]]:
+        """The last table of probes of an operation on a tenant; empty for others."""
+        if operation.kind not in FENCE_KINDS:
+            return ()
+        found: Sequence[Mapping[str, Any]] = self._store.memory(operation.id).get(PROOF_MEMORY, ())
+        return found
 
     def list(
         self,
@@ -156,6 +164,14 @@ class Operations:
         if action in GOES_ON:
             runner.start(asked.id)
         return asked
+
+    def of_key(self, idempotency_key: str) -> Operation | None:
+        """The operation that was started under that key."""
+        return self._store.operation_of_key(idempotency_key)
+
+    def give_up(self, operation: Operation, *, actor: str) -> None:
+        """Cancel one that stands still, so that it lets go of its locks."""
+        self._runner().cancel(operation.id, actor=actor)
 
     def _known(self, kind: str, params: Mapping[str, Any], key: str | None) -> Operation | None:
         """What a repeated request has started already: looked for before the plan, because the world may look different by now."""

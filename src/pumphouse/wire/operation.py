@@ -1,12 +1,13 @@
 """Operations on the wire, with their steps, items and progress."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Self
 
 from pumphouse.domain.operation import Item, ItemStatus, Operation, OperationStatus, StepStatus
 from pumphouse.wire.finding import PlanView
 from pumphouse.wire.model import View
+from pumphouse.wire.tenant import ProbeView
 
 
 class StepView(View):
@@ -36,7 +37,7 @@ class ProgressView(View):
 
 
 class OperationView(View):
-    """One durable run of a workflow. `plan` and `steps` are only filled when one operation is shown."""
+    """One durable run of a workflow. `plan`, `steps` and `proof` (of an operation on a tenant) are only filled when one operation is shown."""
 
     id: str
     name: str
@@ -58,6 +59,7 @@ class OperationView(View):
     steps: tuple[StepView, ...] = ()
     plan: PlanView | None = None
     progress: ProgressView = ProgressView()
+    proof: tuple[ProbeView, ...] = ()
 
     @classmethod
     def of(
@@ -67,6 +69,7 @@ class OperationView(View):
         interrupted: bool = False,
         progress: ProgressView | None = None,
         plan: bool = False,
+        proof: Sequence[Mapping[str, Any]] = (),
     ) -> Self:
         """The view of `operation`; its plan can be large and is left out unless asked for."""
         return cls(
@@ -90,6 +93,7 @@ class OperationView(View):
             steps=tuple(StepView.model_validate(step) for step in operation.steps),
             plan=PlanView.model_validate(operation.plan) if plan and operation.plan else None,
             progress=progress or ProgressView(),
+            proof=tuple(ProbeView.model_validate(probe) for probe in proof),
         )
 
 

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from fastapi.routing import APIRoute
 
-from pumphouse.api import application, environments, events, nodes, operations
+from pumphouse.api import application, environments, events, nodes, operations, tenants
 from pumphouse.api.depends import Requires
 from pumphouse.client.transport import InProcessTransport
 from pumphouse.services.access import (
@@ -23,12 +23,12 @@ from tests.fakes.bench import bench_in
 
 ROUTES = [
     route
-    for module in (application, environments, nodes, operations, events)
+    for module in (application, environments, nodes, tenants, operations, events)
     for route in module.router.routes
     if isinstance(route, APIRoute)
 ]
 ENDPOINTS = [(method, route) for route in ROUTES for method in sorted(route.methods)]
-FILLED = {"environment": "old", "node": "node-1", "operation": "0" * 32, "action": "pause"}
+FILLED = {"environment": "old", "node": "node-1", "tenant": "acme", "operation": "0" * 32, "action": "pause"}
 BODIES = {
     "add_environment": {"name": "x", "cloud": "old"},
     "change_environment": {},
@@ -37,6 +37,7 @@ BODIES = {
     "evacuate_node": {},
     "move_node": {"destination": "new"},
     "delete_node": {},
+    "maintain_tenant": {"action": "verify"},
     "make_plan": {"kind": "evacuate_node"},
 }
 
@@ -48,7 +49,7 @@ def permission_of(route: APIRoute) -> Permission:
 
 
 def path_of(route: APIRoute) -> str:
-    return re.sub(r"{(\w+)}", lambda m: FILLED[m[1]], route.path)
+    return re.sub(r"{(\w+)(?::path)?}", lambda m: FILLED[m[1]], route.path)
 
 
 @pytest.fixture(scope="module")

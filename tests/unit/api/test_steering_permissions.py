@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from pumphouse.client.transport import InProcessTransport
+from pumphouse.domain.fence import FENCE_KINDS
 from pumphouse.services.access import (
     KIND_PERMISSION,
     NEEDED_ROLE,
@@ -18,9 +19,11 @@ from pumphouse.services.access import (
     hash_token,
 )
 from tests.fakes.bench import KINDS, Bench
+from tests.fakes.fencing import ACME, toy_fence
 
 FOR_ADMINS = ["reassign_node", "delete_node"]
-FOR_OPERATORS = ["maintain_node", "evacuate_node", "check_health"]
+FOR_OPERATORS = ["maintain_node", "evacuate_node", "check_health", *sorted(FENCE_KINDS)]
+ALL = [*KINDS, *sorted(FENCE_KINDS)]
 
 
 @pytest.fixture
@@ -33,6 +36,9 @@ def http(bench: Bench) -> Iterator[httpx.Client]:
 
 def accepted(bench: Bench, kind: str) -> str:
     params = {"environment": "old", "node": "node-1"}
+    if kind in FENCE_KINDS:
+        bench.stores.put_fence(toy_fence(bench.clock.now()))
+        params = {"environment": "old", "tenant": ACME}
     return bench.engine.submit(kind, params, bench.engine.plan(kind, params)).id
 
 
@@ -42,8 +48,8 @@ def act(http: httpx.Client, role: Role, operation: str, action: str) -> httpx.Re
 
 
 def test_every_kind_has_a_permission() -> None:
-    assert set(KIND_PERMISSION) == set(KINDS) == {*FOR_ADMINS, *FOR_OPERATORS}
-    assert {kind for kind in KINDS if NEEDED_ROLE[KIND_PERMISSION[kind]] is Role.ADMIN} == set(FOR_ADMINS)
+    assert set(KIND_PERMISSION) == set(ALL) == {*FOR_ADMINS, *FOR_OPERATORS}
+    assert {kind for kind in ALL if NEEDED_ROLE[KIND_PERMISSION[kind]] is Role.ADMIN} == set(FOR_ADMINS)
     with pytest.raises(ForbiddenError):
         authorise_kind(Actor("o", Role.OPERATOR), "a kind of tomorrow")
 
@@ -62,7 +68,7 @@ def test_an_operator_may_not_go_on_with_what_is_for_administrators(
     assert act(http, Role.ADMIN, operation, action).status_code != 403
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ALL)
 def test_an_operator_may_stop_everything(http: httpx.Client, bench: Bench, kind: str) -> None:
     operation = accepted(bench, kind)
     assert act(http, Role.OPERATOR, operation, "pause").json()["status"] == "paused"
