@@ -55,6 +55,7 @@ class World:
         self.environment = environment
         self.clock = clock
         self.lock = threading.RLock()
+        self.aggregate_metadata: dict[str, dict[str, str]] = {}
         self.machines: dict[str, FakeNode] = {}
         self.all_servers: dict[str, Server] = {}
         self.all_ports: dict[str, list[Port]] = {}
@@ -211,6 +212,11 @@ class World:
             inventory=stock if machine.mapped else {},
             traits=machine.traits,
             aggregates=tuple(sorted(machine.aggregates)),
+            aggregate_metadata={
+                name: self.aggregate_metadata[name]
+                for name in machine.aggregates
+                if name in self.aggregate_metadata
+            },
             servers=dict(states),
         )
 

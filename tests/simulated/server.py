@@ -268,7 +268,7 @@ class SimulatedCloud:
         if parts[0] == "servers" and len(parts) == 2 and parts[1] in content.server_numbers:
             return {"server": content.server(content.server_numbers[parts[1]])}
         fixed: dict[str, dict[str, Any]] = {
-            "os-aggregates": {"aggregates": [{"id": 1, "name": "rack-1", "hosts": ["node-1"], "metadata": {}, "availability_zone": None}]},
+            "os-aggregates": {"aggregates": [{"id": 1, "name": "rack-1", "hosts": ["node-1"], "metadata": {"rack": "1"}, "availability_zone": None}]},
             "os-server-groups": {"server_groups": []}, "os-migrations": {"migrations": []}, "regions": {"regions": [{"id": "RegionOne"}]},
             "extensions": {"extensions": [{"alias": "agent"}]}, "projects": {"projects": []}, "images": {"images": []},
             "os-availability-zone": {"availabilityZoneInfo": [{"zoneName": "nova", "zoneState": {"available": True}}]},

@@ -1,7 +1,8 @@
 """Simulated placement: which node would take which server, and why one would not; used by the plans of evacuations and moves.
 
-It counts as Placement does (inventories, ratios, reserved amounts, `max_unit`, traits) and knows zones and server groups. What only the
-cloud's own scheduler can know (aggregate metadata, image properties, NUMA cells) is left to it: it checks every move again.
+It counts as Placement does (inventories, ratios, reserved amounts, `max_unit`, traits) and knows zones, server groups, and the nodes that
+aggregates keep for some tenants. What only the cloud's own scheduler can know (other aggregate metadata, image properties, NUMA cells) is
+left to it: it checks every move again.
 """
 
 import math
@@ -27,6 +28,7 @@ class Demand:
     required: frozenset[str] = frozenset()
     forbidden: frozenset[str] = frozenset()
     zone: str = ""
+    project_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,7 @@ def demand_of(server: Server) -> Demand:
         required=frozenset(traits["required"]),
         forbidden=frozenset(traits["forbidden"]),
         zone=server.pinned_zone,
+        project_id=server.project_id,
     )
 
 
@@ -111,6 +114,7 @@ class _Target:
 
     node: Node
     free: dict[str, int]
+    tenants: frozenset[str]
 
     def lacks(self, demand: Demand) -> dict[str, int]:
         """What is missing for this demand, by resource class."""
@@ -126,6 +130,8 @@ class _Target:
         """Which rule other than room forbids it."""
         if demand.zone and demand.zone != self.node.zone:
             return f"in another zone than {demand.zone}"
+        if self.tenants and demand.project_id not in self.tenants:
+            return "kept for other tenants"
         if missing := demand.required - self.node.traits:
             return f"without trait {', '.join(sorted(missing))}"
         if bad := demand.forbidden & self.node.traits:
@@ -149,10 +155,13 @@ class _Room:
             if node.name in closed or why_closed(node)
         )
         self._targets = {
-            node.name: _Target(node, {name: inventory.free for name, inventory in node.inventory.items()})
+            node.name: _Target(
+                node, {name: inventory.free for name, inventory in node.inventory.items()}, node.tenants
+            )
             for node in nodes
             if node.name not in closed and not why_closed(node)
         }
+        self._at_home = frozenset[str]().union(*(t.tenants for t in self._targets.values()))
         self._order = sorted((target.free.get(RAM, 0), name) for name, target in self._targets.items())
         self._group_of = {member: group for group in groups for member in group.member_ids}
         self._hosts = dict(hosts)
@@ -180,7 +189,7 @@ class _Room:
         group = self._group_of.get(demand.id)
         start = bisect_left(self._order, (demand.resources.get(RAM, 0), ""))
         indexes = range(start, len(self._order)) if pack else range(len(self._order) - 1, start - 1, -1)
-        unfit = self._unfit[_shape(demand)]
+        unfit = self._unfit[self._shape(demand)]
         best, best_penalty = "", math.inf
         for index in indexes:
             name = self._order[index][1]
@@ -190,7 +199,7 @@ class _Room:
             if target.refuses(demand) or target.lacks(demand):
                 unfit.add(name)
                 continue
-            penalty = self._penalty(group, demand, name)
+            penalty = self._penalty(group, demand, name) + self._away(demand, target)
             if penalty < best_penalty:
                 best, best_penalty = name, penalty
             if best_penalty <= 0:
@@ -216,6 +225,15 @@ class _Room:
             case _:
                 return 0.0
 
+    def _away(self, demand: Demand, target: _Target) -> float:
+        """A tenant with nodes of its own goes there first: Nova may be set to want that (`limit_tenants_to_placement_aggregate`)."""
+        return 0.5 if demand.project_id in self._at_home and not target.tenants else 0.0
+
+    def _shape(self, demand: Demand) -> object:
+        """Demands of one shape fit the same nodes; whose they are counts only where nodes are kept for tenants."""
+        whose = demand.project_id if self._at_home else ""
+        return (frozenset(demand.resources.items()), demand.required, demand.forbidden, demand.zone, whose)
+
     def _take(self, name: str, demand: Demand) -> None:
         target = self._targets[name]
         before = (target.free.get(RAM, 0), name)
@@ -231,7 +249,7 @@ class _Room:
 
     def _explain(self, demand: Demand) -> Misfit:
         group = self._group_of.get(demand.id)
-        key = (_shape(demand), group.id if group else "")
+        key = (self._shape(demand), group.id if group else "")
         if key not in self._explained:
             self._explained[key] = self._look_why(demand, group)
         return self._explained[key]
@@ -289,7 +307,3 @@ def amounts(resources: Mapping[str, int]) -> str:
 def _share(demand: Demand, largest: Mapping[str, int]) -> float:
     """How much of the largest node it takes, by the resource that it takes most of."""
     return max((amount / largest.get(name, 1) for name, amount in demand.resources.items()), default=0.0)
-
-
-def _shape(demand: Demand) -> object:
-    return (frozenset(demand.resources.items()), demand.required, demand.forbidden, demand.zone)

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+TENANT_FILTER = "filter_tenant_id"
+
 
 class NodeStatus(StrEnum):
     """What Nova says of a node's compute service, in one word."""
@@ -72,8 +74,23 @@ class Node:
     inventory: Mapping[str, Inventory] = field(default_factory=dict)
     traits: frozenset[str] = frozenset()
     aggregates: tuple[str, ...] = ()
+    aggregate_metadata: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """by aggregate; those without metadata may be missing"""
     servers: Mapping[str, int] = field(default_factory=dict)
     maintenance: Maintenance | None = None
+
+    @property
+    def tenants(self) -> frozenset[str]:
+        """The only tenants whose servers may be here; empty when all may. Nova's AggregateMultiTenancyIsolation reads `filter_tenant_id`
+        and every key that begins so, each a list with commas (nova/scheduler/filters/aggregate_multitenancy_isolation.py).
+        """
+        lists = [
+            value
+            for metadata in self.aggregate_metadata.values()
+            for key, value in metadata.items()
+            if key.startswith(TENANT_FILTER)
+        ]
+        return frozenset(one.strip() for names in lists for one in names.split(",") if one.strip())
 
     @property
     def status(self) -> NodeStatus:

@@ -128,3 +128,18 @@ def test_many_nodes_and_servers_take_no_time() -> None:
     took = time.process_time() - start
     assert len(placed.targets) + len(placed.misfits) == 1500
     assert took < 5, f"{took:.1f} s of CPU"
+
+
+def test_nodes_kept_for_tenants_take_only_theirs_and_take_them_first() -> None:
+    mine = {"mine": {"filter_tenant_id": "acme, globex", "filter_tenant_id_more": "initech"}}
+    nodes = [node("a", 500, aggregate_metadata=mine), node("b", 400), node("c", 300, aggregate_metadata={})]
+    owners = {"s0": "acme", "s1": "globex", "s2": "initech", "s3": "umbrella", "s4": ""}
+    placed = place([demand(one, project_id=owner) for one, owner in owners.items()], nodes)
+    assert {one for one, target in placed.targets.items() if target == "a"} == {"s0", "s1", "s2"}
+    assert len(placed.targets) == 5
+    # and beyond that where there is room
+    many = place([demand(f"s{n}", project_id="acme") for n in range(6)], nodes)
+    assert Counter(many.targets.values())["a"] == 5
+    assert not many.misfits
+    refused = place([demand("s", project_id="umbrella")], nodes[:1]).misfits["s"]
+    assert "kept for other tenants" in refused.reason

@@ -17,6 +17,7 @@ def test_a_node_has_all_that_the_services_say(sim: SimulatedCloud, cloud: OpenSt
     node = next(node for node in cloud.nodes() if node.name == "node-1")
     assert (node.id, node.provider_id, node.service_id) == (uid("node", 0), uid("node", 0), uid("service", 0))
     assert (node.zone, node.aggregates, node.hypervisor) == ("nova", ("rack-1",), "node-1.example.org")
+    assert node.aggregate_metadata == {"rack-1": {"rack": "1"}}
     vcpu = node.inventory["VCPU"]
     assert (vcpu.total, vcpu.ratio, vcpu.used, vcpu.free) == (64, 4.0, 16, 240)
     assert sum(node.servers.values()) == 8

@@ -137,3 +137,36 @@ def test_an_unknown_node_is_not_found(rig: Rig) -> None:
     with pytest.raises(NotFoundError):
         rig.plan("evacuate_node", node="node-9")
     assert SMALL.vcpus == 1
+
+
+def test_aggregates_that_the_scheduler_may_heed_are_named(rig: Rig) -> None:
+    rig.old.add_server("web", "node-3")
+    rig.old.machines["node-2"].aggregates |= {"zone", "everywhere"}
+    rig.old.machines["node-3"].aggregates |= {"fast", "everywhere", "plain"}
+    rig.old.machines["node-1"].enabled = False
+    rig.old.aggregate_metadata |= {
+        "fast": {"ssd": "true", "availability_zone": "nova"},
+        "zone": {"availability_zone": "nova"},
+        "everywhere": {"cpu": "new"},
+    }
+    (found,) = [f for f in rig.plan("evacuate_node").findings if f.code == "aggregate-unknown"]
+    assert (found.severity, found.subject) == (Severity.WARNING, "aggregate fast")
+    assert "node-3 is in it while node-2 is not" in found.message
+    assert "(ssd)" in found.message
+
+
+def test_a_node_kept_for_other_tenants_is_no_target(rig: Rig) -> None:
+    rig.old.add_server("web", "node-3")
+    for name in ("node-1", "node-2"):
+        rig.old.machines[name].aggregates.add("theirs")
+    rig.old.aggregate_metadata["theirs"] = {"filter_tenant_id": "somebody-else"}
+    assert codes(rig.plan("evacuate_node"), Severity.CRITICAL) == {"no-target"}
+    rig.old.machines["node-2"].aggregates.clear()
+    plan = rig.plan("evacuate_node")
+    assert plan.items[0].target == "node-2"
+    assert "aggregate-unknown" not in codes(plan)
+    rig.old.machines["node-3"].aggregates.add("ours")
+    rig.old.aggregate_metadata["ours"] = {
+        "filter_tenant_id": next(iter(rig.old.all_servers.values())).project_id
+    }
+    assert "aggregate-unknown" in codes(rig.plan("evacuate_node"))

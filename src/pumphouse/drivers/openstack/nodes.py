@@ -140,12 +140,13 @@ def _node(
     service: ServiceState,
     hypervisor: Mapping[str, Any] | None,
     providers: Mapping[str, Provider],
-    aggregates: Mapping[str, list[str]],
+    aggregates: Mapping[str, dict[str, dict[str, str]]],
     counts: Mapping[str, Mapping[str, int]],
 ) -> Node:
     row = hypervisor or {}
     uuid = str(row.get("id", ""))
     provider = providers.get(uuid, _NOTHING)
+    joined = aggregates.get(service.host, {})
     return Node(
         id=uuid,
         name=service.host,
@@ -160,7 +161,8 @@ def _node(
         provider_id=uuid if uuid in providers else "",
         inventory=provider.inventory,
         traits=provider.traits,
-        aggregates=tuple(sorted(aggregates.get(service.host, ()))),
+        aggregates=tuple(sorted(joined)),
+        aggregate_metadata={name: metadata for name, metadata in joined.items() if metadata},
         servers=counts.get(service.host, {}),
     )
 
@@ -197,9 +199,11 @@ def _is_ironic(host: str, hypervisors: Rows) -> bool:
     )
 
 
-def _aggregates_of(rows: Rows) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
+def _aggregates_of(rows: Rows) -> dict[str, dict[str, dict[str, str]]]:
+    """For each host its aggregates with their metadata."""
+    found: dict[str, dict[str, dict[str, str]]] = {}
     for row in rows:
+        metadata = {str(key): str(value) for key, value in (row.get("metadata") or {}).items()}
         for host in row.get("hosts") or ():
-            found.setdefault(host, []).append(row["name"])
+            found.setdefault(host, {})[row["name"]] = metadata
     return found

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 from pumphouse.domain.capacity import Misfit, amounts, demand_of
 from pumphouse.domain.finding import Finding, critical, info, warning
-from pumphouse.domain.node import Maintenance
+from pumphouse.domain.node import TENANT_FILTER, Maintenance
 from pumphouse.domain.server import Migration, Server
 from pumphouse.workflows.evacuate_node.outlook import Outlook
 
+ZONE = "availability_zone"
 _SUGGESTIONS = {
     "no-room": "free room elsewhere, add a node, or have servers powered off and evacuate with --stopped leave",
     "affinity": "Nova's scheduler keeps a hard server group together, even while it is moved: have its owner rebuild the group as soft",
@@ -40,6 +41,7 @@ def findings_of(
                 "servers that arrive meanwhile are moved too",
             )
         )
+    found += _of_aggregates(outlook)
     return found + _of_strangers(outlook, migrations, consumers) + _of_all(outlook, parallel)
 
 
@@ -110,6 +112,33 @@ def _misfit(outlook: Outlook, server: Server, misfit: Misfit) -> Finding:
     return critical(
         code, f"server {server.name} ({server.id})", f"no node takes it: {misfit.reason}", _SUGGESTIONS[code]
     )
+
+
+def _of_aggregates(outlook: Outlook) -> list[Finding]:
+    """An aggregate whose metadata the scheduler may heed, and that holds only one side of a move: the simulation cannot tell."""
+    nodes = {n.name: n for n in (outlook.node, *outlook.others)}
+    ways = {p.target for p in outlook.prospects if p.moves and p.target}
+    crossed: dict[str, tuple[str, set[str]]] = {}
+    for target in sorted(ways):
+        sides = outlook.node.aggregate_metadata, nodes[target].aggregate_metadata
+        for name in sorted(sides[0].keys() ^ sides[1].keys()):
+            metadata = {**sides[0], **sides[1]}[name]
+            # arriving at a tenant's own node is counted by the simulation, leaving it is not
+            known = {k for k in metadata if k == ZONE or (k.startswith(TENANT_FILTER) and name in sides[1])}
+            if unknown := sorted(metadata.keys() - known):
+                crossed.setdefault(name, (", ".join(unknown), set()))[1].add(target)
+    return [
+        warning(
+            "aggregate-unknown",
+            f"aggregate {name}",
+            f"{outlook.node.name} is {'in' if name in outlook.node.aggregate_metadata else 'not in'} it while"
+            f" {', '.join(sorted(targets))} {'are' if len(targets) > 1 else 'is'}"
+            f"{' not' if name in outlook.node.aggregate_metadata else ''}, and its metadata ({keys}) may tell the scheduler"
+            " to refuse such a move; the simulation does not know",
+            f"see `openstack aggregate show {name}`; what the scheduler refuses is tried on another node, then reported",
+        )
+        for name, (keys, targets) in sorted(crossed.items())
+    ]
 
 
 def _of_all(outlook: Outlook, parallel: int) -> list[Finding]:
