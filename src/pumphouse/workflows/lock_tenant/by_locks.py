@@ -6,7 +6,6 @@ from typing import ClassVar
 from typing_extensions import override
 
 from pumphouse.domain.fence import FenceEntry, Means
-from pumphouse.domain.tenant import TenantServer
 from pumphouse.workflows.lock_tenant.mechanism import Alteration, Drift, Mechanism
 from pumphouse.workflows.lock_tenant.scene import Scene
 
@@ -30,13 +29,17 @@ class ServerLocks(Mechanism):
         scene.tenants.lock_server(entry.key, REASON)
 
     @override
-    def verify(self, scene: Scene, entry: FenceEntry) -> str:
-        found = _find(scene, entry.key)
-        return "" if found is None or found.locked else f"server {found.name} was unlocked by somebody"
+    def verify(self, scene: Scene, entries: Sequence[FenceEntry]) -> Sequence[str]:
+        locked = {s.id: s.locked for s in scene.tenants.tenant_servers(scene.tenant_id)}
+        return [
+            f"server {e.data.get('name', e.key)} was unlocked by somebody"
+            for e in entries
+            if not locked.get(e.key, True)
+        ]
 
     @override
     def restore(self, scene: Scene, entry: FenceEntry) -> Drift | None:
-        found = _find(scene, entry.key)
+        found = scene.tenants.tenant_server(entry.key)
         if found is None:
             return Drift(f"server {entry.data.get('name', entry.key)} was deleted meanwhile")
         if found.locked and found.locked_reason not in ("", REASON):
@@ -44,7 +47,3 @@ class ServerLocks(Mechanism):
         if found.locked:
             scene.tenants.unlock_server(entry.key)
         return None
-
-
-def _find(scene: Scene, server_id: str) -> TenantServer | None:
-    return scene.tenants.tenant_server(server_id)

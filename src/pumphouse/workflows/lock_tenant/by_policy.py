@@ -10,7 +10,7 @@ from typing import ClassVar
 from typing_extensions import override
 
 from pumphouse.domain.errors import ConflictError
-from pumphouse.domain.fence import EntryState, FenceEntry, Means
+from pumphouse.domain.fence import FenceEntry, Means
 from pumphouse.ports.policy import PolicyHost
 from pumphouse.workflows.lock_tenant.mechanism import Alteration, Drift, Mechanism
 from pumphouse.workflows.lock_tenant.overrides import FencedTenant, lifted_text, override_text, writing_rules
@@ -42,13 +42,14 @@ class PolicyOverride(Mechanism):
         _bring_up_to_date(scene, entry.key)
 
     @override
-    def verify(self, scene: Scene, entry: FenceEntry) -> str:
-        view = _host(scene).view(entry.key)
-        if view.ours == override_text(view, fenced_tenants(scene, entry.key)):
-            return ""
-        return f"the override of {entry.key} ({view.where}) is not what we wrote" if view.ours else (
-            f"the override of {entry.key} ({view.where}) is gone"
-        )
+    def verify(self, scene: Scene, entries: Sequence[FenceEntry]) -> Sequence[str]:
+        wrong = []
+        for entry in entries:
+            view = _host(scene).view(entry.key)
+            if view.ours != override_text(view, fenced_tenants(scene, entry.key)):
+                state = "is not what we wrote" if view.ours else "is gone"
+                wrong.append(f"the override of {entry.key} ({view.where}) {state}")
+        return wrong
 
     @override
     def restore(self, scene: Scene, entry: FenceEntry) -> Drift | None:
@@ -67,12 +68,6 @@ def fenced_tenants(scene: Scene, service: str) -> Sequence[FencedTenant]:
         if any(entry.key == service and entry.state in STANDING for entry in entries):
             found.append(FencedTenant(fence.tenant_id, fence.tenant_name, fence.domain_id))
     return sorted(found, key=lambda tenant: tenant.id)
-
-
-def is_standing(scene: Scene, service: str) -> bool:
-    """Whether an override of ours holds this tenant in that service, by our journal."""
-    entry = scene.entry(PolicyOverride.kind, service)
-    return entry is not None and entry.state is EntryState.DONE
 
 
 def _bring_up_to_date(scene: Scene, service: str) -> None:

@@ -29,7 +29,9 @@ class PinnedQuotas(Mechanism):
             pinned = {name: usage[name] for name in before if name in usage and before[name] != usage[name]}
             if pinned:
                 data = {"before": {name: before[name] for name in pinned}, "pinned": pinned}
-                planned.append(Alteration(service, service, data, f"{len(pinned)} limits set to what is used"))
+                planned.append(
+                    Alteration(service, service, data, f"{len(pinned)} limits set to what is used")
+                )
         return planned
 
     @override
@@ -37,9 +39,9 @@ class PinnedQuotas(Mechanism):
         scene.tenants.set_quotas(entry.key, scene.tenant_id, entry.data["pinned"])
 
     @override
-    def verify(self, scene: Scene, entry: FenceEntry) -> str:
-        changed = _changed(scene, entry)
-        return f"limits of {entry.key} were changed by somebody: {', '.join(changed)}" if changed else ""
+    def verify(self, scene: Scene, entries: Sequence[FenceEntry]) -> Sequence[str]:
+        changed = {entry.key: _changed(scene, entry) for entry in entries}
+        return [f"limits of {s} were changed by somebody: {', '.join(c)}" for s, c in changed.items() if c]
 
     @override
     def restore(self, scene: Scene, entry: FenceEntry) -> Drift | None:
@@ -49,7 +51,11 @@ class PinnedQuotas(Mechanism):
         if ours:
             scene.tenants.set_quotas(entry.key, scene.tenant_id, ours)
         foreign = sorted(n for n in before if now.get(n) not in (pinned[n], before[n]))
-        return Drift(f"limits of {entry.key} set by somebody meanwhile stay: {', '.join(foreign)}") if foreign else None
+        return (
+            Drift(f"limits of {entry.key} set by somebody meanwhile stay: {', '.join(foreign)}")
+            if foreign
+            else None
+        )
 
 
 def _changed(scene: Scene, entry: FenceEntry) -> Sequence[str]:

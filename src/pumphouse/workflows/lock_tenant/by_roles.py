@@ -38,14 +38,13 @@ class ReaderForAll(Mechanism):
 
     @override
     def apply(self, scene: Scene, entry: FenceEntry) -> None:
-        grant = read(entry.data)
-        if not scene.tenants.has_grant(grant):
-            scene.tenants.add_grant(grant)
+        scene.tenants.add_grant(read(entry.data))
 
     @override
-    def verify(self, scene: Scene, entry: FenceEntry) -> str:
-        grant = read(entry.data)
-        return "" if scene.tenants.has_grant(grant) else f"{named(grant)}: somebody took the reader that we gave"
+    def verify(self, scene: Scene, entries: Sequence[FenceEntry]) -> Sequence[str]:
+        present = {g.key for g in scene.tenants.grants(scene.tenant_id)}
+        gone = [read(e.data) for e in entries if e.key not in present]
+        return [f"{named(g)}: somebody took the reader that we gave" for g in gone]
 
     @override
     def restore(self, scene: Scene, entry: FenceEntry) -> Drift | None:
@@ -65,7 +64,9 @@ class NothingButReader(Mechanism):
         grants = scene.tenants.grants(scene.tenant_id)
         book = RoleBook.at(scene, grants)
         return [
-            Alteration(g.key, named(g), written(g), "is taken meanwhile") for g in grants if book.is_swapped(g)
+            Alteration(g.key, named(g), written(g), "is taken meanwhile")
+            for g in grants
+            if book.is_swapped(g)
         ]
 
     @override
@@ -73,16 +74,21 @@ class NothingButReader(Mechanism):
         scene.tenants.remove_grant(read(entry.data))
 
     @override
-    def verify(self, scene: Scene, entry: FenceEntry) -> str:
-        grant = read(entry.data)
-        return f"{named(grant)}: somebody granted it again" if scene.tenants.has_grant(grant) else ""
+    def verify(self, scene: Scene, entries: Sequence[FenceEntry]) -> Sequence[str]:
+        grants = scene.tenants.grants(scene.tenant_id)
+        book = RoleBook.at(scene, grants)
+        ours = {entry.key for entry in entries}
+        return [
+            f"{named(g)}: somebody granted it {'again' if g.key in ours else 'meanwhile'}"
+            for g in grants
+            if book.is_swapped(g)
+        ]
 
     @override
     def restore(self, scene: Scene, entry: FenceEntry) -> Drift | None:
         grant = read(entry.data)
         try:
-            if not scene.tenants.has_grant(grant):
-                scene.tenants.add_grant(grant)
+            scene.tenants.add_grant(grant)
         except NotFoundError:
             return Drift(f"{named(grant)} cannot be granted again: its holder or role was deleted meanwhile")
         return None

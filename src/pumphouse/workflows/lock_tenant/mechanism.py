@@ -43,8 +43,8 @@ class Mechanism(ABC):
         """Make one change; it is in the journal already, and may have been made before a crash."""
 
     @abstractmethod
-    def verify(self, scene: Scene, entry: FenceEntry) -> str:
-        """"" when the change still stands, else what is different, in words."""
+    def verify(self, scene: Scene, entries: Sequence[FenceEntry]) -> Sequence[str]:
+        """What of these changes does not stand any more, in words; as few requests as the cloud's lists allow."""
 
     @abstractmethod
     def restore(self, scene: Scene, entry: FenceEntry) -> Drift | None:

@@ -69,7 +69,9 @@ class Scene:
             )
         return fence
 
-    def entries(self, *kinds: str, states: Iterable[EntryState] = frozenset(EntryState)) -> Sequence[FenceEntry]:
+    def entries(
+        self, *kinds: str, states: Iterable[EntryState] = frozenset(EntryState)
+    ) -> Sequence[FenceEntry]:
         """The journal's entries of these kinds in these states, in the order in which they were written."""
         wanted = frozenset(states)
         found = self.tools.fences.fence_entries(self.environment, self.tenant_id, kinds=kinds or None)
@@ -93,6 +95,8 @@ class Scene:
             self.environment, self.tenant_id, entry.kind, entry.key, state, data or None
         )
 
-    def patiently(self, ctx: StepContext, call: Callable[[], Any], what: str, *, deadline_s: float = 120.0) -> Any:
+    def patiently(
+        self, ctx: StepContext, call: Callable[[], Any], what: str, *, deadline_s: float = 120.0
+    ) -> Any:
         """Make an idempotent call until the cloud answers; its faults are endured until the deadline."""
         return ctx.poll(lambda: (call(),), what=what, deadline_s=deadline_s)[0]
