@@ -17,7 +17,7 @@ AT_ONCE = 5
 TOKEN_CACHE_S = 300
 """keystonemiddleware's own default (`token_cache_time`), where a service's setting cannot be read."""
 NAMES = {
-    **{type: name for name, type in SERVICE_TYPES.items()},
+    **{kind: name for name, kind in SERVICE_TYPES.items()},
     "volumev3": "cinder",
     "block-storage": "cinder",
 }
@@ -119,6 +119,6 @@ def _passed_by_reader(
 
 
 def _present(types: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
-    names = {NAMES.get(type, type) for type in types}
+    names = {NAMES.get(kind, kind) for kind in types}
     present = [service for service in SERVICES if service in names or service == "keystone"]
     return present, sorted(names - set(SERVICES) - NEVER_WRITTEN)

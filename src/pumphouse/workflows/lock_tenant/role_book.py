@@ -30,7 +30,7 @@ class RoleBook:
     @classmethod
     def of(cls, tenants: Tenants, grants: Iterable[Grant], assessed: Sequence[FenceEntry] = ()) -> "RoleBook":
         """Read from Keystone; roles that belong to a domain are known by the grants that name them."""
-        names = {id: name for name, id in tenants.roles().items()}
+        names = {role: name for name, role in tenants.roles().items()}
         names |= {g.role_id: g.role_name for g in grants if g.role_name}
         tried = {e.key: {"reads": bool(e.data["reads"]), "writes": bool(e.data["writes"])} for e in assessed}
         return cls(names, tenants.implied(), tenants.our_user_id(), tried)
@@ -43,7 +43,7 @@ class RoleBook:
     @property
     def reader_id(self) -> str:
         """Raises ConflictError on a cloud that has no role `reader`."""
-        found = next((id for id, name in self.names.items() if name.lower() == READER), None)
+        found = next((role for role, name in self.names.items() if name.lower() == READER), None)
         if found is None:
             raise ConflictError(
                 "this cloud has no role 'reader', so roles cannot be swapped for it",
@@ -54,7 +54,7 @@ class RoleBook:
     def all_names(self, role_id: str) -> frozenset[str]:
         """Lower-case names of the role and of all that it implies."""
         ids = {role_id, *self.implied.get(role_id, ())}
-        return frozenset(self.names.get(id, id).lower() for id in ids)
+        return frozenset(self.names.get(role, role).lower() for role in ids)
 
     def is_kept(self, role_id: str) -> bool:
         """Whether its holders go on as operators or services."""
@@ -79,7 +79,7 @@ class RoleBook:
         """Id of the strongest ordinary role among those that are held; `member` (or `reader`) when nobody holds any."""
         ordinary = {h.role_id for h in held if not self.is_kept(h.role_id)}
         if not ordinary:
-            ordinary = {id for id, name in self.names.items() if name in ("member", READER)}
+            ordinary = {role for role, name in self.names.items() if name in ("member", READER)}
         return max(sorted(ordinary), key=self._strength)
 
     def _strength(self, role_id: str) -> tuple[int, int]:
@@ -88,4 +88,4 @@ class RoleBook:
         return rank, len(self.implied.get(role_id, ()))
 
     def _reader(self) -> str:
-        return next((id for id, name in self.names.items() if name.lower() == READER), "")
+        return next((role for role, name in self.names.items() if name.lower() == READER), "")
