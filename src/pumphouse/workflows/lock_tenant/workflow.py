@@ -7,7 +7,15 @@ from typing import Any, ClassVar
 from typing_extensions import override
 
 from pumphouse.domain.errors import InvalidInputError
-from pumphouse.domain.fence import Fence, FenceState, Means
+from pumphouse.domain.fence import (
+    LOCK_KIND,
+    UNLOCK_KIND,
+    VERIFY_KIND,
+    Fence,
+    FenceState,
+    Means,
+    tenant_lock,
+)
 from pumphouse.domain.finding import Finding, critical, info, warning
 from pumphouse.domain.plan import Plan, PlannedItem
 from pumphouse.engine.step import Step
@@ -60,13 +68,13 @@ class _OneTenant(Workflow):
 
     @override
     def locks(self, params: Mapping[str, Any]) -> Sequence[str]:
-        return [f"tenant:{params['environment']}/{params['tenant']}"]
+        return [tenant_lock(params["environment"], params["tenant"])]
 
 
 class LockTenant(_OneTenant):
     """Members of a tenant look, but do not touch; proven as one of them."""
 
-    kind: ClassVar[str] = "lock_tenant"
+    kind: ClassVar[str] = LOCK_KIND
     verb: ClassVar[str] = "maintenance on"
 
     @override
@@ -137,7 +145,7 @@ class LockTenant(_OneTenant):
 class UnlockTenant(_OneTenant):
     """Everything is as it was found when the fence went up."""
 
-    kind: ClassVar[str] = "unlock_tenant"
+    kind: ClassVar[str] = UNLOCK_KIND
     verb: ClassVar[str] = "maintenance off"
 
     @override
@@ -185,7 +193,7 @@ class UnlockTenant(_OneTenant):
 class VerifyTenant(_OneTenant):
     """Whether the fence still holds: our changes against the clouds, then every service as a member."""
 
-    kind: ClassVar[str] = "verify_tenant"
+    kind: ClassVar[str] = VERIFY_KIND
     verb: ClassVar[str] = "verify maintenance"
 
     @override
