@@ -146,3 +146,5 @@ class TenantPeople:
     """user id -> how many"""
     federated: tuple[str, ...] = ()
     """mappings of federated identity that may give roles in it at login, in words"""
+    gaps: tuple[str, ...] = ()
+    """what the cloud did not let us read of this, in words; empty when everything was read"""

@@ -94,6 +94,15 @@ class Identity:
             lambda: str(self.plugin().get_project_id(self.session()) or ""),
         )
 
+    def user(self) -> tuple[str, str]:
+        """Id of the user of our token, and of his domain ("" where the token does not tell)."""
+
+        def read() -> tuple[str, str]:
+            access = self.plugin().get_access(self.session())  # type: ignore[attr-defined]  # as in catalog()
+            return str(access.user_id or ""), str(access.user_domain_id or "")
+
+        return translated(f"{self._keystone}: reading the token", read)
+
     def plugin(self) -> "BaseAuthPlugin":
         """Keystoneauth's plugin, which holds the token; it locks by itself."""
         if self._known is None:

@@ -10,6 +10,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any, Final, TypeVar
 
 from pumphouse.domain.errors import CloudFaultError, CloudRefusedError, NotFoundError
@@ -30,6 +31,8 @@ _LOG = logging.getLogger(__name__)
 _FIRST_DELAY_S, _LONGEST_DELAY_S = 0.25, 4.0
 _FIRST_CONTACT_S = 12.0
 """A cloud that has never answered us is more likely wrongly named than restarting: it gets this long, enough for a restarted service."""
+_FORMER_TYPES = {"volume": "block-storage", "volumev2": "block-storage", "volumev3": "block-storage"}
+"""Of the services that we use; catalogs keep them for old clients."""
 _SAID_AS = {
     "compute": "nova",
     "network": "neutron",
@@ -65,6 +68,12 @@ class Transport:
         return self._patiently(
             lambda: self._send(service, "GET", path, params=params, microversion=microversion)
         )
+
+    def get_once(self, service: str, path: str, *, params: Params | None = None) -> Any:
+        """A GET whose fault is not waited out, for callers that have another way to learn the same."""
+        self.endpoint(service)
+        self._patiently(self._identity.headers)
+        return self._send(service, "GET", path, params=params)
 
     def write(
         self,
@@ -165,6 +174,28 @@ class Transport:
     def project_id(self) -> str:
         """The project of our token ("" for another scope)."""
         return self._patiently(self._identity.project_id)
+
+    def user(self) -> tuple[str, str]:
+        """Id of the user of our token, and of his domain."""
+        return self._patiently(self._identity.user)
+
+    def for_system(self) -> "Transport":
+        """The same user with a token for the whole system instead of a project; to be closed by the caller."""
+        auth = {
+            name: value
+            for name, value in self.settings.auth.items()
+            if not name.startswith(("project_", "tenant_", "domain_"))
+        }
+        settings = replace(self.settings, auth={**auth, "system_scope": "all"})
+        return Transport(self.environment, settings, self._clock)
+
+    def services(self) -> list[str]:
+        """The official types of the services in the catalog, sorted."""
+        return sorted({_FORMER_TYPES.get(entry["type"], entry["type"]) for entry in self.catalog()})
+
+    def offers(self, service: str) -> bool:
+        """Whether the cloud has a service of this official type."""
+        return service in self.settings.endpoint_overrides or service in self.services()
 
     def close(self) -> None:
         """Give back threads and connections."""
