@@ -97,10 +97,14 @@ def run_health(
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Run a set of health checks."""
-    name = services.environments.show(environment).name
-    params = {"environment": name, "set": wanted.set}
     return starting.start(
-        services, actor, "check_health", params, dry_run=dry_run, idempotency_key=idempotency_key
+        services,
+        actor,
+        "check_health",
+        lambda: {"environment": services.environments.show(environment).name, "set": wanted.set},
+        dry_run=dry_run,
+        idempotency_key=idempotency_key,
+        sent=[environment, wanted.model_dump(mode="json", exclude_unset=True)],
     )
 
 

@@ -7,7 +7,6 @@ from fastapi import APIRouter, Query, Response
 
 from pumphouse.api import starting
 from pumphouse.api.depends import Door, DryRun, IdempotencyKey, allow
-from pumphouse.domain.errors import NotFoundError
 from pumphouse.services.access import Actor, Permission
 from pumphouse.services.door import Services
 from pumphouse.wire.model import Request
@@ -63,10 +62,7 @@ def maintain_node(
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Take a node into maintenance, or out of it."""
-    params = _params(services, environment, node, wanted, idempotency_key)
-    return starting.start(
-        services, actor, "maintain_node", params, dry_run=dry_run, idempotency_key=idempotency_key
-    )
+    return _start(services, actor, "maintain_node", (environment, node), wanted, dry_run, idempotency_key)
 
 
 @router.post(NODE + "/evacuate", status_code=202, responses=starting.ANSWERS, response_model=None)
@@ -80,10 +76,7 @@ def evacuate_node(
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Move every server off a node."""
-    params = _params(services, environment, node, wanted, idempotency_key)
-    return starting.start(
-        services, actor, "evacuate_node", params, dry_run=dry_run, idempotency_key=idempotency_key
-    )
+    return _start(services, actor, "evacuate_node", (environment, node), wanted, dry_run, idempotency_key)
 
 
 @router.post(NODE + "/move", status_code=202, responses=starting.ANSWERS, response_model=None)
@@ -97,11 +90,7 @@ def move_node(
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Evacuate a node and give it to another environment."""
-    destination = services.environments.show(wanted.destination).name
-    params = {**_params(services, environment, node, wanted, idempotency_key), "destination": destination}
-    return starting.start(
-        services, actor, "reassign_node", params, dry_run=dry_run, idempotency_key=idempotency_key
-    )
+    return _start(services, actor, "reassign_node", (environment, node), wanted, dry_run, idempotency_key)
 
 
 @router.post(NODE + "/delete", status_code=202, responses=starting.ANSWERS, response_model=None)
@@ -115,21 +104,34 @@ def delete_node(
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Take a node out of its environment for good, evacuating it first when asked to."""
-    params = _params(services, environment, node, wanted, idempotency_key)
+    return _start(services, actor, "delete_node", (environment, node), wanted, dry_run, idempotency_key)
+
+
+def _start(
+    services: Services,
+    actor: Actor,
+    kind: str,
+    address: tuple[str, str],
+    wanted: Request,
+    dry_run: bool,
+    idempotency_key: str | None,
+) -> Response:
+    """What the four routes share: `address` is the environment and the node as the caller wrote them."""
     return starting.start(
-        services, actor, "delete_node", params, dry_run=dry_run, idempotency_key=idempotency_key
+        services,
+        actor,
+        kind,
+        lambda: _params(services, address, wanted),
+        dry_run=dry_run,
+        idempotency_key=idempotency_key,
+        sent=[*address, wanted.model_dump(mode="json", exclude_unset=True)],
     )
 
 
-def _params(
-    services: Services, environment: str, node: str, wanted: Request, key: str | None
-) -> Mapping[str, Any]:
+def _params(services: Services, address: tuple[str, str], wanted: Request) -> Mapping[str, Any]:
     """The workflow's parameters: names in place of ids; what was left out is left to the workflow's defaults."""
-    try:
-        name, host = services.nodes.resolve(environment, node)
-    except NotFoundError:
-        if key is None:
-            raise
-        # a repeated request: its operation may have taken the node away since; an unknown one is refused by the plan
-        name, host = services.environments.show(environment).name, node
-    return {"environment": name, "node": host, **wanted.model_dump(mode="json", exclude_none=True)}
+    environment, node = services.nodes.resolve(*address)
+    params = {"environment": environment, "node": node, **wanted.model_dump(mode="json", exclude_none=True)}
+    if isinstance(wanted, MoveRequest):
+        params["destination"] = services.environments.show(wanted.destination).name
+    return params

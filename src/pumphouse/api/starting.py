@@ -1,6 +1,6 @@
 """The one way in which a route starts an operation: 202 with its Location, or 200 with the plan for a dry run. Used by the routers."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from fastapi import Response
@@ -21,15 +21,25 @@ def start(
     services: Services,
     actor: Actor,
     kind: str,
-    params: Mapping[str, Any],
+    params: Mapping[str, Any] | Callable[[], Mapping[str, Any]],
     *,
     dry_run: bool,
     idempotency_key: str | None,
+    sent: object = None,
 ) -> Response:
-    """Plan only, or plan and start."""
+    """Plan only, or plan and start. With `sent`, the request as its caller wrote it, a repeated one is answered before `params` are looked for:
+    what it names may be gone by now.
+    """
     if dry_run:
-        return planned(services, kind, params)
-    operation = services.operations.start(kind, params, actor=actor.name, idempotency_key=idempotency_key)
+        return planned(services, kind, params() if callable(params) else params)
+    if sent is not None:
+        known = services.operations.answered(kind, sent, idempotency_key)
+        if known is not None:
+            return accepted(OperationView.of(known))
+    found = params() if callable(params) else params
+    operation = services.operations.start(
+        kind, found, actor=actor.name, idempotency_key=idempotency_key, sent=sent
+    )
     return accepted(OperationView.of(operation))
 
 

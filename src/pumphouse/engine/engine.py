@@ -98,9 +98,11 @@ class Engine:
         *,
         actor: str = "",
         idempotency_key: str | None = None,
+        fingerprint: str = "",
         parent_id: str | None = None,
     ) -> Operation:
         """Accept an operation: its row with all its steps, and its locks, in one transaction. It does not run yet: `start` or `run`.
+        `fingerprint` tells requests with the same key apart; without one, `params` with their defaults do.
 
         Raises:
             BlockedError: the plan has critical findings.
@@ -108,7 +110,13 @@ class Engine:
             ConflictError: the idempotency key was used for something else.
         """
         return self._submit(
-            kind, params, plan, actor=actor, idempotency_key=idempotency_key, parent_id=parent_id
+            kind,
+            params,
+            plan,
+            actor=actor,
+            idempotency_key=idempotency_key,
+            fingerprint=fingerprint,
+            parent_id=parent_id,
         )
 
     def run(self, operation_id: str) -> Operation:
@@ -241,7 +249,7 @@ class Engine:
 
     def _submit(
         self, kind: str, params: Mapping[str, Any], plan: Plan, *, actor: str = "", idempotency_key: str | None = None,
-        parent_id: str | None = None, child_name: str | None = None,
+        fingerprint: str = "", parent_id: str | None = None, child_name: str | None = None,
     ) -> Operation:  # fmt: skip
         workflow = self.workflow(kind)
         normal = dict(workflow.normalise(params))
@@ -273,7 +281,7 @@ class Engine:
                 locks=tuple(dict.fromkeys(workflow.locks(normal))),
                 child_name=child_name,
                 idempotency_key=idempotency_key,
-                fingerprint=_fingerprint(kind, normal),
+                fingerprint=fingerprint or _fingerprint(kind, normal),
                 events=(_accepted(operation),),
             )
         )

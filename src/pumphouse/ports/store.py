@@ -201,8 +201,12 @@ class OperationStore(Protocol):
         """Newest first, without plan and steps; `before` is the id of the last one of the page before."""
         ...
 
-    def operation_of_key(self, idempotency_key: str) -> Operation | None:
-        """The operation that was accepted under that key."""
+    def operation_of_key(self, idempotency_key: str, *, fingerprint: str | None = None) -> Operation | None:
+        """The operation that was accepted under that key.
+
+        Raises:
+            ConflictError: it was accepted with another fingerprint than the one given.
+        """
         ...
 
     def child(self, parent_id: str, name: str) -> Operation | None:

@@ -1,5 +1,7 @@
 """Use cases of operations: plan, start, list, show, and control."""
 
+import hashlib
+import json
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any
@@ -54,20 +56,36 @@ class Operations:
         return self._runner().plan(kind, params)
 
     def start(
-        self, kind: str, params: Mapping[str, Any], *, actor: str, idempotency_key: str | None = None
+        self,
+        kind: str,
+        params: Mapping[str, Any],
+        *,
+        actor: str,
+        idempotency_key: str | None = None,
+        sent: object = None,
     ) -> Operation:
-        """Plan, record and start an operation in this process. The same key answers the same operation, however far it is.
+        """Plan, record and start an operation in this process. The same key answers the same operation, however far it is, when the same
+        was asked for: `sent` is the request as its caller wrote it (JSON-safe), or `params` when it is None.
 
         Raises:
             BlockedError: the plan has critical findings.
             LockedError: another operation holds the node or environment.
             ConflictError: the key was used for something else.
         """
-        known = self._known(kind, params, idempotency_key)
+        sent = params if sent is None else sent
+        # before the plan, because the world may look different by now
+        known = self.answered(kind, sent, idempotency_key)
         if known is not None:
             return known
         plan = self._runner().plan(kind, params)
-        operation = self._runner().submit(kind, params, plan, actor=actor, idempotency_key=idempotency_key)
+        operation = self._runner().submit(
+            kind,
+            params,
+            plan,
+            actor=actor,
+            idempotency_key=idempotency_key,
+            fingerprint=_fingerprint(kind, sent),
+        )
         if operation.status is OperationStatus.ACCEPTED:
             self._runner().start(operation.id)
         return operation
@@ -173,9 +191,15 @@ class Operations:
         """Cancel one that stands still, so that it lets go of its locks."""
         self._runner().cancel(operation.id, actor=actor)
 
-    def _known(self, kind: str, params: Mapping[str, Any], key: str | None) -> Operation | None:
-        """What a repeated request has started already: looked for before the plan, because the world may look different by now."""
-        known = self._store.operation_of_key(key) if key else None
-        if known is None or known.kind != kind or any(known.params.get(k) != v for k, v in params.items()):
-            return None  # the engine refuses a key that was used for something else
-        return known
+    def answered(self, kind: str, sent: object, key: str | None) -> Operation | None:
+        """What a repeated request has started already.
+
+        Raises:
+            ConflictError: the key was used for something else.
+        """
+        return self._store.operation_of_key(key, fingerprint=_fingerprint(kind, sent)) if key else None
+
+
+def _fingerprint(kind: str, sent: object) -> str:
+    text = json.dumps([kind, sent], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()

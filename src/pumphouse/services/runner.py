@@ -20,6 +20,7 @@ class Runner(Protocol):
         *,
         actor: str = "",
         idempotency_key: str | None = None,
+        fingerprint: str = "",
     ) -> Operation:
         """Raises BlockedError, LockedError."""
         ...

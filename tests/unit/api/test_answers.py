@@ -75,6 +75,34 @@ def test_a_key_for_something_else_is_a_conflict(http: httpx.Client) -> None:
     assert other.json()["code"] == "conflict"
 
 
+@pytest.mark.parametrize(
+    ("url", "sent"),
+    [
+        (EVACUATE, {}),
+        (EVACUATE, {"parallel": 9, "stopped": "leave"}),
+        (EVACUATE, {"parallel": 8}),
+        (EVACUATE.replace("evacuate", "maintenance"), {"action": "on"}),
+        (EVACUATE.replace("node-1", "node-2"), {"parallel": 9}),
+        (EVACUATE.replace("node-1", "nowhere"), {"parallel": 9}),
+        (EVACUATE.replace("old", "nowhere"), {"parallel": 9}),
+    ],
+)
+def test_a_key_is_for_one_request_as_it_was_sent(http: httpx.Client, url: str, sent: dict[str, Any]) -> None:
+    key = {"Idempotency-Key": "k1"}
+    ended(http, http.post(EVACUATE, json={"parallel": 9}, headers=key).headers["location"])
+    assert http.post(url, json=sent, headers=key).status_code == 409
+    assert http.post(url, json=sent, headers={"Idempotency-Key": "k2"}).status_code in {202, 404}
+
+
+def test_a_repeated_request_is_answered_when_all_is_gone(http: httpx.Client, bench: Bench) -> None:
+    key = {"Idempotency-Key": "k1"}
+    first = http.post(EVACUATE, json={"parallel": 9}, headers=key)
+    ended(http, first.headers["location"])
+    bench.stores.remove_environment(bench.stores.environment("old").id)
+    again = http.post(EVACUATE, json={"parallel": 9}, headers=key)
+    assert (again.status_code, again.json()["id"]) == (202, first.json()["id"])
+
+
 def test_critical_findings_block(http: httpx.Client, bench: Bench) -> None:
     answer = http.post(EVACUATE, json={"reason": "block"})
     problem = answer.json()

@@ -11,7 +11,7 @@ from pumphouse.domain.operation import ACTIVE, HOLDS_LOCKS, TRANSITIONS, Item, O
 from pumphouse.drivers.database.database import Database, next_numbers
 from pumphouse.drivers.database.documents import operation_row, step_row
 from pumphouse.drivers.database.events import append_events
-from pumphouse.drivers.database.operations import DatabaseOperations
+from pumphouse.drivers.database.operations import DatabaseOperations, key_holder
 from pumphouse.drivers.database.ownership import NOBODY
 from pumphouse.drivers.database.tables import idempotency, items, locks, memories, operations, steps
 from pumphouse.ports.store import Change, NewOperation
@@ -95,16 +95,7 @@ class DatabaseChanges:
 def _known(connection: sa.Connection, new: NewOperation) -> str | None:
     if new.idempotency_key is None:
         return None
-    query = sa.select(idempotency).where(idempotency.c.idempotency_key == new.idempotency_key)
-    row = connection.execute(query).first()
-    if row is None:
-        return None
-    if row.fingerprint != new.fingerprint:
-        raise ConflictError(
-            f"the idempotency key {new.idempotency_key!r} was used for another request (operation {row.operation_id})",
-            hint="use a new key for a new request",
-        )
-    return str(row.operation_id)
+    return key_holder(connection, new.idempotency_key, new.fingerprint)
 
 
 def _take_locks(connection: sa.Connection, names: Sequence[str], root_id: str) -> None:

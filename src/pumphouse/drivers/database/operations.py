@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from pumphouse.domain.errors import AmbiguousError, NotFoundError
+from pumphouse.domain.errors import AmbiguousError, ConflictError, NotFoundError
 from pumphouse.domain.operation import Item, ItemStatus, Operation, OperationStatus, StepRecord
 from pumphouse.drivers.database.database import Database
 from pumphouse.drivers.database.documents import item_value, operation_value, plan_value, step_value
@@ -60,11 +60,9 @@ class DatabaseOperations:
 
         return [operation_value(row, None, ()) for row in self._db.read(work)]
 
-    def operation_of_key(self, idempotency_key: str) -> Operation | None:
-        known = sa.select(idempotency.c.operation_id).where(idempotency.c.idempotency_key == idempotency_key)
-
+    def operation_of_key(self, idempotency_key: str, *, fingerprint: str | None = None) -> Operation | None:
         def work(connection: sa.Connection) -> Operation | None:
-            found = connection.execute(known).scalar()
+            found = key_holder(connection, idempotency_key, fingerprint)
             return None if found is None else _operation(connection, found)
 
         return self._db.read(work)
@@ -134,6 +132,19 @@ class DatabaseOperations:
         query = sa.select(memories.c.name, memories.c.value).where(memories.c.operation_id == operation_id)
         rows = self._db.read(lambda c: c.execute(query).all())
         return {row.name: row.value for row in rows}
+
+
+def key_holder(connection: sa.Connection, key: str, fingerprint: str | None) -> str | None:
+    """The id of the operation that has an idempotency key; ConflictError when its fingerprint is another one."""
+    row = connection.execute(sa.select(idempotency).where(idempotency.c.idempotency_key == key)).first()
+    if row is None:
+        return None
+    if fingerprint is not None and row.fingerprint != fingerprint:
+        raise ConflictError(
+            f"the idempotency key {key!r} was used for another request (operation {row.operation_id})",
+            hint="use a new key for a new request",
+        )
+    return str(row.operation_id)
 
 
 def _full_id(connection: sa.Connection, id: str) -> str:
