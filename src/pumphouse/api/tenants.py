@@ -63,7 +63,8 @@ def list_fences(
 def show_fence(environment: str, tenant: str, services: Door, actor: Reader) -> FenceView:
     """The fence around a tenant, with its last proof; 404 when there is none."""
     del actor
-    return _view(services.fences.show(*services.tenants.resolve(environment, tenant)))
+    name, tenant_id = services.tenants.resolve(environment, tenant)
+    return _view(services.fences.show(name, tenant_id, called=tenant))
 
 
 @router.get(TENANT)

@@ -1,4 +1,4 @@
-"""How things are named on the command line: `ENV/NAME`, and `key=value` options. Used by the commands."""
+"""How things are named on the command line: `ENV/NAME`, `ENV/TENANT`, and `key=value` options. Used by the commands."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -18,6 +18,21 @@ def parse_node(text: str) -> tuple[str, str]:
             "node", text, "should be ENV/NAME", hint="for instance old/node-3; see 'pumphouse node list'"
         )
     return environment, node
+
+
+def parse_tenant(text: str) -> tuple[str, str]:
+    """`old/acme` as environment and tenant: a name, an id, or `DOMAIN:NAME`. All behind the first slash is the tenant's, whose name may hold
+    slashes and colons (one that cannot be told apart is named by its id).
+
+    Raises:
+        InvalidInputError: it is not of that form.
+    """
+    environment, _, tenant = text.partition("/")
+    if not (environment and tenant):
+        raise InvalidInputError(
+            "tenant", text, "should be ENV/TENANT", hint="for instance old/acme; see 'pumphouse tenant list'"
+        )
+    return environment, tenant
 
 
 def parse_options(given: Iterable[str]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import typer.core
 import typer.main
 from typing_extensions import override
 
-from pumphouse.cli import environments, health, nodes, notifications, operations
+from pumphouse.cli import environments, health, nodes, notifications, operations, tenants
 from pumphouse.cli.failures import Exit, tell
 from pumphouse.cli.session import Options, Session, Wiring, session_of
 
@@ -70,6 +70,7 @@ app = typer.Typer(
 )
 app.add_typer(environments.app, name="env")
 app.add_typer(nodes.app, name="node")
+app.add_typer(tenants.app, name="tenant")
 app.add_typer(operations.app, name="operation")
 app.add_typer(notifications.app, name="notification")
 app.add_typer(health.app, name="health")

@@ -16,13 +16,16 @@ if TYPE_CHECKING:
     from pumphouse.wire.health import HealthRunView
     from pumphouse.wire.node import NodePage, NodeView
     from pumphouse.wire.operation import ItemView, OperationView, StepView
+    from pumphouse.wire.tenant import ProbeView
 
 COLOURS = {
     "ok": "green", "up": "green", "done": "green", "passed": "green", "ready": "green", "undone": "green",
-    "running": "cyan", "accepted": "cyan", "undoing": "cyan",
+    "active": "green", "as wanted": "green",
+    "running": "cyan", "accepted": "cyan", "undoing": "cyan", "entering": "cyan", "leaving": "cyan",
     "maintenance": "yellow", "disabled": "yellow", "paused": "yellow", "pausing": "yellow", "cancelling": "yellow",
     "cancelled": "yellow", "skipped": "yellow", "done_with_errors": "yellow", "degraded": "yellow", "warning": "yellow", "interrupted": "yellow",
-    "down": "red", "failed": "red", "undo_failed": "red", "unreachable": "red", "refused": "red", "blocked": "red", "critical": "red",
+    "not tried": "yellow",
+    "down": "red", "failed": "red", "undo_failed": "red", "unreachable": "red", "refused": "red", "blocked": "red", "critical": "red", "broken": "red",
 }  # fmt: skip
 """Colour is never the only sign: the word is always there."""
 
@@ -33,7 +36,7 @@ def word(status: str) -> Text:
 
 
 def environments(found: Sequence["EnvironmentView"]) -> Table:
-    table = _table("NAME", "STATUS", "RELEASE", "CLOUD", "CREDENTIALS", "DEPLOYER", "ADDED")
+    table = plain_table("NAME", "STATUS", "RELEASE", "CLOUD", "CREDENTIALS", "DEPLOYER", "ADDED")
     for e in found:
         kept = "stored" if e.stored else e.config_file or ""
         table.add_row(e.name, word(e.status), e.release, e.cloud, kept, e.deployer or "-", when(e.added_at))
@@ -55,14 +58,14 @@ def environment(found: "EnvironmentView") -> RenderableType:
     }
     facts = {name: _short(value) for name, value in found.facts.items() if name != "release"}
     return (
-        Group(_pairs(pairs), Text(), Text("Discovered", style="bold"), _pairs(facts))
+        Group(pairs_table(pairs), Text(), Text("Discovered", style="bold"), pairs_table(facts))
         if facts
-        else _pairs(pairs)
+        else pairs_table(pairs)
     )
 
 
 def checks(found: Sequence["AccessCheckView"]) -> Table:
-    table = _table("SERVICE", "STATUS", "SECONDS", "ENDPOINT", "DETAIL")
+    table = plain_table("SERVICE", "STATUS", "SECONDS", "ENDPOINT", "DETAIL")
     for c in found:
         table.add_row(
             c.name,
@@ -75,7 +78,7 @@ def checks(found: Sequence["AccessCheckView"]) -> Table:
 
 
 def nodes(page: "NodePage") -> Table:
-    table = _table("NODE", "STATUS", "SERVERS", "VCPU", "RAM GiB", "DISK GiB", "ZONE", "REASON")
+    table = plain_table("NODE", "STATUS", "SERVERS", "VCPU", "RAM GiB", "DISK GiB", "ZONE", "REASON")
     for n in page.items:
         reason = n.maintenance.reason if n.maintenance else n.disabled_reason
         table.add_row(
@@ -107,19 +110,19 @@ def node(n: "NodeView") -> RenderableType:
         "servers": ", ".join(f"{count} {status}" for status, count in sorted(n.servers.items()) if count)
         or "none",
     }
-    capacity = _table("RESOURCE", "TOTAL", "RESERVED", "RATIO", "CAPACITY", "USED", "FREE")
+    capacity = plain_table("RESOURCE", "TOTAL", "RESERVED", "RATIO", "CAPACITY", "USED", "FREE")
     for name, i in n.inventory.items():
         capacity.add_row(
             name, str(i.total), str(i.reserved), f"{i.ratio:g}", str(i.capacity), str(i.used), str(i.free)
         )
-    agents = _table("AGENT", "KIND", "STATE", "ENABLED")
+    agents = plain_table("AGENT", "KIND", "STATE", "ENABLED")
     for a in n.agents:
         agents.add_row(a.binary, a.kind, word("up" if a.up else "down"), "yes" if a.enabled else "no")
-    return Group(_pairs({k: v for k, v in pairs.items() if v}), Text(), capacity, Text(), agents)
+    return Group(pairs_table({k: v for k, v in pairs.items() if v}), Text(), capacity, Text(), agents)
 
 
 def operations(found: Sequence["OperationView"]) -> Table:
-    table = _table("ID", "OPERATION", "STATUS", "ENVIRONMENT", "STARTED BY", "CREATED", "TOOK")
+    table = plain_table("ID", "OPERATION", "STATUS", "ENVIRONMENT", "STARTED BY", "CREATED", "TOOK")
     for o in found:
         status = "interrupted" if o.interrupted else str(o.status)
         table.add_row(
@@ -146,16 +149,18 @@ def operation(found: "OperationView", items: Sequence["ItemView"] = ()) -> Rende
         "took": took(found.started_at, found.ended_at),
         **({} if found.status in {"done", "undone"} else {"error": found.error, "hint": found.hint}),
     }
-    parts: list[RenderableType] = [_pairs({k: v for k, v in pairs.items() if v})]
+    parts: list[RenderableType] = [pairs_table({k: v for k, v in pairs.items() if v})]
     if found.steps:
         parts += [Text(), steps(found.steps)]
     if items:
         parts += [Text(), item_rows(items)]
+    if found.proof:
+        parts += [Text(), proof(found.proof)]
     return Group(*parts)
 
 
 def steps(found: Iterable["StepView"]) -> Table:
-    table = _table("STEP", "STATUS", "ITEMS", "TOOK", "")
+    table = plain_table("STEP", "STATUS", "ITEMS", "TOOK", "")
     for s in found:
         table.add_row(
             s.title, word(s.status), counts(s.counts), took(s.started_at, s.ended_at), s.error or s.reason
@@ -164,7 +169,7 @@ def steps(found: Iterable["StepView"]) -> Table:
 
 
 def item_rows(found: Iterable["ItemView"]) -> Table:
-    table = _table("ITEM", "KIND", "STATUS", "ATTEMPTS", "TOOK", "ERROR")
+    table = plain_table("ITEM", "KIND", "STATUS", "ATTEMPTS", "TOOK", "ERROR")
     for i in found:
         table.add_row(
             i.name, i.kind, word(i.status), str(i.attempts), took(i.started_at, i.ended_at), i.error
@@ -172,12 +177,24 @@ def item_rows(found: Iterable["ItemView"]) -> Table:
     return table
 
 
+def proof(probes: Sequence["ProbeView"]) -> RenderableType:
+    """What was tried as a member of a tenant, and how it ended."""
+    table = plain_table("SERVICE", "ACTION", "WANTED", "GOT", "VERDICT", "WITH", "DETAIL")
+    tally: dict[str, int] = {}
+    for p in probes:
+        tally[str(p.verdict)] = tally.get(str(p.verdict), 0) + 1
+        got = str(p.status) if p.status else "-" if p.verdict == "not tried" else "no answer"
+        table.add_row(p.service, p.action, p.wanted, got, word(p.verdict), p.login, p.detail)
+    counted = ", ".join(f"{count} {verdict}" for verdict, count in tally.items())
+    return Group(Text("Proof", style="bold"), table, Text(f"{len(probes)} attempts: {counted}."))
+
+
 def plan(p: "PlanView") -> RenderableType:
     parts: list[RenderableType] = [Text(p.title, style="bold"), Text(p.summary)]
     if p.findings:
         parts += [Text(), findings(p.findings)]
     if p.items:
-        table = _table("ITEM", "KIND", "METHOD", "TARGET", "ESTIMATE", "REASON")
+        table = plain_table("ITEM", "KIND", "METHOD", "TARGET", "ESTIMATE", "REASON")
         for i in p.items:
             table.add_row(i.name, i.kind, i.method, i.target, duration(i.estimate_s), i.reason)
         parts += [Text(), table]
@@ -226,14 +243,14 @@ def findings(found: Iterable["FindingView"]) -> Group:
 
 
 def notifications(found: Sequence["EventView"]) -> Table:
-    table = _table("ID", "WHEN", "SEVERITY", "TYPE", "ENVIRONMENT", "MESSAGE")
+    table = plain_table("ID", "WHEN", "SEVERITY", "TYPE", "ENVIRONMENT", "MESSAGE")
     for e in found:
         table.add_row(str(e.id), when(e.at), word(e.status), e.type, e.environment or "", e.message)
     return table
 
 
 def health_runs(found: Sequence["HealthRunView"]) -> Table:
-    table = _table("ID", "SET", "STATUS", "ENVIRONMENT", "STARTED", "CHECKS")
+    table = plain_table("ID", "SET", "STATUS", "ENVIRONMENT", "STARTED", "CHECKS")
     for r in found:
         extra = r.model_extra or {}
         table.add_row(
@@ -245,7 +262,7 @@ def health_runs(found: Sequence["HealthRunView"]) -> Table:
 def health_run(r: "HealthRunView") -> RenderableType:
     """One run with its checks, in whatever keys the workflow recorded for each."""
     extra = dict(r.model_extra or {})
-    table = _table("CHECK", "STATUS", "SECONDS", "DETAIL")
+    table = plain_table("CHECK", "STATUS", "SECONDS", "DETAIL")
     for c in extra.get("checks", ()):
         detail = str(c.get("detail") or c.get("message") or c.get("error") or "")
         table.add_row(
@@ -254,7 +271,7 @@ def health_run(r: "HealthRunView") -> RenderableType:
             f"{float(c.get('seconds') or 0):.1f}",
             detail,
         )
-    head = _pairs(
+    head = pairs_table(
         {"environment": r.environment, "set": r.name, "status": word(r.status), "checks": _tally(extra)}
     )
     return Group(head, Text(), table) if table.row_count else head
@@ -295,14 +312,16 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02} min"
 
 
-def _table(*columns: str) -> Table:
+def plain_table(*columns: str) -> Table:
+    """A table without lines, whose cells fold."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
         table.add_column(column, overflow="fold")
     return table
 
 
-def _pairs(pairs: Mapping[str, Any]) -> Table:
+def pairs_table(pairs: Mapping[str, Any]) -> Table:
+    """Names and values, one a line."""
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(style="bold")
     table.add_column(overflow="fold")

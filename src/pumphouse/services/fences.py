@@ -44,8 +44,8 @@ class Fences:
         locks = self._store.held_locks()
         return [self._standing(fence, locks) for fence in self._tools.fences.fences(environment)]
 
-    def show(self, environment: str, tenant_id: str) -> StandingFence:
-        """That of one tenant.
+    def show(self, environment: str, tenant_id: str, *, called: str = "") -> StandingFence:
+        """That of one tenant; `called` is how it was asked for.
 
         Raises:
             NotFoundError: it has none.
@@ -54,8 +54,8 @@ class Fences:
         if fence is None:
             raise NotFoundError(
                 "tenant in maintenance",
-                f"{environment}/{tenant_id}",
-                hint=f"see what it is: pumphouse tenant show {environment}/{tenant_id}",
+                f"{environment}/{called or tenant_id}",
+                hint=f"see what it is: pumphouse tenant show {environment}/{called or tenant_id}",
             )
         return self.of(fence)
 

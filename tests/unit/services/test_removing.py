@@ -9,6 +9,7 @@ from pumphouse.domain.node import Maintenance
 from pumphouse.domain.operation import HOLDS_LOCKS, Operation, OperationStatus
 from pumphouse.ports.store import Change, NewOperation
 from tests.fakes.bench import Bench
+from tests.fakes.fencing import ACME, toy_fence
 
 S = OperationStatus
 MOVE = (
@@ -52,7 +53,7 @@ def expected(status: S) -> str:
     return {S.UNDO_FAILED: "retry", S.UNDOING: "watch"}.get(status, "cancel")
 
 
-@pytest.mark.parametrize("locks", [("environment:new",), ("node:new/node-7",)])
+@pytest.mark.parametrize("locks", [("environment:new",), ("node:new/node-7",), ("tenant:new/0a1b",)])
 def test_one_lock_is_enough(bench: Bench, locks: tuple[str, ...]) -> None:
     put(bench, S.FAILED, locks=locks)
     with pytest.raises(ConflictError):
@@ -66,7 +67,7 @@ def test_an_operation_without_locks_on_it_is_in_the_way_too(bench: Bench) -> Non
 
 
 def test_an_environment_whose_name_begins_alike_is_another_one(bench: Bench) -> None:
-    put(bench, S.FAILED, locks=("environment:new-2", "node:new-2/node-1"))
+    put(bench, S.FAILED, locks=("environment:new-2", "node:new-2/node-1", "tenant:new-2/0a1b"))
     bench.services.environments.remove("new")
 
 
@@ -91,4 +92,15 @@ def test_nodes_in_maintenance_come_first(bench: Bench) -> None:
     assert "pumphouse node maintenance off old/node-2" in caught.value.hint
     bench.services.environments.remove("new")
     bench.stores.drop_maintenance("old", "node-2")
+    bench.services.environments.remove("old")
+
+
+def test_tenants_in_maintenance_come_first(bench: Bench) -> None:
+    bench.stores.put_fence(toy_fence(bench.clock.now()))
+    with pytest.raises(ConflictError, match="acme") as caught:
+        bench.services.environments.remove("old")
+    assert f"pumphouse tenant maintenance off old/{ACME}" in caught.value.hint
+    assert bench.stores.fence("old", ACME)
+    bench.services.environments.remove("new")
+    bench.stores.drop_fence("old", ACME)
     bench.services.environments.remove("old")
