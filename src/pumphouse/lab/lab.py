@@ -103,6 +103,15 @@ class Lab:
         self._topology.cloud(cloud)
         return self.layout.policy_dir(cloud, service)
 
+    def release_python(self, cloud: str) -> tuple[str, dict[str, str]]:
+        """The Python that the services of a cloud run in, and what its environment needs."""
+        services = self._cloud(cloud).services
+        return services.python, services.environment()
+
+    def configuration_file(self, cloud: str, service: str) -> Path:
+        """The main configuration file of a service."""
+        return self._cloud(cloud).configuration.file(service)
+
     def status(self) -> list[ProcessStatus]:
         """One row per process that the lab has, or should have."""
         return process_statuses(self._processes, self._expected(), self.layout.log_dir)

@@ -56,6 +56,11 @@ class CloudServices:
     def preloader_name(self, parent: str) -> str:
         return f"{self._cloud}-{parent}-preloader"
 
+    @property
+    def python(self) -> str:
+        """The interpreter of the release."""
+        return str(self._venv / "bin/python")
+
     def environment(self) -> dict[str, str]:
         """What a command of this release needs to find its configuration."""
         etc = self._layout.cloud_dir(self._cloud) / "etc"

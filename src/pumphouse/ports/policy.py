@@ -14,7 +14,8 @@ class RegisteredRule:
     """A rule as the service registers it.
 
     `check` is its default, `deprecated` the former defaults that oslo.policy ORs in while `enforce_new_defaults` is off, `methods` the HTTP
-    methods of its operations (empty: a rule that only other rules refer to), `paths` their URLs in the same order.
+    methods of its operations (empty: a rule that only other rules refer to), `paths` their URLs in the same order. `former_name` is the one it
+    had before a renaming: oslo.policy heeds overrides of that, too.
     """
 
     name: str
@@ -22,12 +23,14 @@ class RegisteredRule:
     deprecated: tuple[str, ...] = ()
     methods: tuple[str, ...] = ()
     paths: tuple[str, ...] = ()
+    former_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class PolicyView:
-    """What a service enforces now. `overrides` are the operator's own (policy file and directory, ours left out), `ours` the present text of our
-    file ("" when there is none), `version` the hash that a write must name, `token_cache_s` how long the service believes a token.
+    """What a service enforces now. `overrides` are the operator's own (policy file and directory, ours left out; under a rule's present name also
+    when he uses its former one), `ours` the present text of our file ("" when there is none), `version` the hash that a write must name,
+    `token_cache_s` how long the service believes a token.
     """
 
     service: str
@@ -39,11 +42,17 @@ class PolicyView:
     token_cache_s: int | None
     where: str = ""
     """the file in words, for people"""
+    credentials: tuple[str, ...] = ("project_id",)
+    """what a rule of this service can compare with a literal about whoever asks; Neutron has a check of its own for `project_id` and refuses one"""
+    keeps_removed: bool = False
+    """whether a rule stays in force after its file is gone, until the service starts anew (Glance)"""
 
 
 @dataclass(frozen=True, slots=True)
 class Persona:
-    """Somebody whose requests are judged offline, on things of the project `owner_id` (default: his own)."""
+    """Somebody whose requests are judged offline, on things of the project `owner_id` (default: his own). With another owner, he passes a rule that he
+    passes on things of that owner, on things of that owner on networks of his own, or on things of his own on networks of that owner.
+    """
 
     name: str
     roles: tuple[str, ...]
@@ -52,6 +61,8 @@ class Persona:
     project_domain_id: str = "default"
     owner_id: str = ""
     user_id: str = "persona"
+    service_roles: tuple[str, ...] = ()
+    """roles of the service that acts for him (X-Service-Token)"""
 
 
 class PolicyHost(Protocol):

@@ -8,9 +8,11 @@ from typing_extensions import override
 
 from pumphouse.domain.environment import Environment
 from pumphouse.domain.errors import DeployerError, InvalidInputError
+from pumphouse.drivers.deployers.lab.policy import lab_policy_host
 from pumphouse.lab.errors import LabConfigurationError, LabError
 from pumphouse.lab.nodes import NodeState
 from pumphouse.ports.deployer import Capabilities, Deployer, NodeDeployState, Progress, Role
+from pumphouse.ports.policy import PolicyHost
 
 if TYPE_CHECKING:
     from pumphouse.lab import Lab
@@ -100,6 +102,10 @@ class LabDeployer(Deployer):
     def register(self, node: str) -> None:
         del node  # discover_hosts looks for all hosts that are not mapped yet
         _asked(lambda: self._lab().discover_hosts(self._cloud))
+
+    @override
+    def policy(self) -> PolicyHost:
+        return lab_policy_host(self._cloud, self._lab)
 
     @override
     def unregister(self, node: str) -> None:
