@@ -117,6 +117,9 @@ class Fences:
         return True
 
     def _stands_still(self, operation: Operation) -> bool:
+        """Whether nobody works on it. One that was only accepted has no owner yet, and waits for its turn."""
+        if operation.status is OperationStatus.ACCEPTED:
+            return False
         return operation.status not in ACTIVE or self._operations.is_interrupted(operation)
 
     def _standing(self, fence: Fence, locks: Mapping[str, str]) -> StandingFence:
