@@ -374,7 +374,6 @@ def _outbox(settings: "Settings", stores: "Stores", clock: Clock) -> "Outbox":
         from pumphouse.drivers.notify.webhook import WebhookNotifier
 
         notifiers.append(WebhookNotifier(settings.webhook_url, timeout_s=settings.webhook_timeout_s))
-    # last, so that a repeat for the webhook's sake is not a repeat in the log
     notifiers.append(LogNotifier())
     return Outbox(stores, notifiers, clock, give_up_s=settings.webhook_give_up_s)
 

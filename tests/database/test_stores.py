@@ -178,11 +178,24 @@ class TestEvents:
             ]
         )
         later = datetime.now(UTC) + timedelta(seconds=5)
-        assert [e.message for e in stores.undelivered(due=later)] == ["loud", "louder"]
-        stores.delivered(2, at=later)
-        stores.not_delivered(3, error="no route", next_at=later + timedelta(seconds=60))
-        assert stores.undelivered(due=later) == []
-        assert [e.seq for e in stores.undelivered(due=later + timedelta(seconds=61))] == [3]
+        since = later - timedelta(seconds=600)
+
+        def waiting(sink: str, after_s: float = 0) -> list[int]:
+            due = later + timedelta(seconds=after_s)
+            return [e.seq for e in stores.undelivered(sink, due=due, since=since)]
+
+        assert waiting("hook") == [2, 3]
+        stores.delivered(2, "hook", at=later)
+        stores.not_delivered(3, "hook", error="no route", next_at=later + timedelta(seconds=60))
+        assert waiting("hook") == []
+        assert waiting("hook", 61) == [3]
+        stores.not_delivered(3, "hook", error="no route", next_at=None)
+        assert waiting("hook", 61) == []
+        assert waiting("log") == [2, 3]
+        stores.delivered(3, "log", at=later)
+        stores.delivered(3, "log", at=later)
+        assert waiting("log") == [2]
+        assert stores.undelivered("new", due=later, since=later) == []
 
 
 class TestHealth:

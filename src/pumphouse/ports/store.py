@@ -105,17 +105,19 @@ class HealthStore(Protocol):
 
 
 class OutboxStore(Protocol):
-    """Notifications on their way out: every event with `notify` is written here in the same transaction."""
+    """Notifications on their way out: every event with `notify` is written here in the same transaction. Each sink (the name of a notifier)
+    has its own record of what has reached it: processes on one database need not have the same sinks configured.
+    """
 
-    def undelivered(self, *, due: datetime, limit: int = 50) -> Sequence[Event]:
-        """Those whose next attempt is due, oldest first."""
+    def undelivered(self, sink: str, *, due: datetime, since: datetime, limit: int = 50) -> Sequence[Event]:
+        """Those whose next attempt is due, and those from `since` on that were never attempted; oldest first."""
         ...
 
-    def delivered(self, seq: int, *, at: datetime) -> None:
-        """It has arrived."""
+    def delivered(self, seq: int, sink: str, *, at: datetime) -> None:
+        """It has arrived there."""
         ...
 
-    def not_delivered(self, seq: int, *, error: str, next_at: datetime | None) -> None:
+    def not_delivered(self, seq: int, sink: str, *, error: str, next_at: datetime | None) -> None:
         """It has not; try again at `next_at`, or never (None)."""
         ...
 

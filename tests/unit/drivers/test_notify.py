@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import httpx
 import pytest
@@ -17,6 +18,8 @@ from tests.fakes.clock import FakeClock
 
 
 class Receiver(Notifier):
+    name: ClassVar[str] = "hook"
+
     def __init__(self) -> None:
         self.got: list[int] = []
         self.down = False
@@ -101,6 +104,41 @@ def test_a_running_outbox_delivers_by_itself_and_once_more_at_the_end(
     seqs = notify(stores, "a")
     outbox.close()
     assert receiver.got == seqs
+
+
+class Other(Receiver):
+    name: ClassVar[str] = "log"
+
+
+def test_a_process_that_lacks_a_receiver_leaves_its_notifications_to_others(
+    stores: Stores, clock: FakeClock
+) -> None:
+    hook, log, later = Receiver(), Other(), Other()
+    seqs = notify(stores, "a", "b")
+    assert Outbox(stores, [log], clock).deliver_due() == 2
+    Outbox(stores, [hook, later], clock).deliver_due()
+    assert (hook.got, log.got, later.got) == (seqs, seqs, [])
+
+
+def test_a_receiver_that_is_down_holds_up_no_other(stores: Stores, clock: FakeClock) -> None:
+    hook, log = Receiver(), Other()
+    hook.down = True
+    seqs = notify(stores, "a")
+    outbox = Outbox(stores, [hook, log], clock)
+    outbox.deliver_due()
+    hook.down = False
+    clock.advance(10)
+    outbox.deliver_due()
+    assert (hook.got, log.got) == (seqs, seqs)
+
+
+def test_a_receiver_that_is_new_is_not_told_of_times_long_past(stores: Stores, clock: FakeClock) -> None:
+    hook = Receiver()
+    notify(stores, "a")
+    clock.advance(101)
+    (late,) = notify(stores, "b")
+    Outbox(stores, [hook], clock, give_up_s=100).deliver_due()
+    assert hook.got == [late]
 
 
 def webhook(answer: Callable[[httpx.Request], httpx.Response]) -> WebhookNotifier:

@@ -10,7 +10,7 @@ from typing_extensions import override
 from pumphouse.domain.events import Event, NewEvent
 from pumphouse.domain.finding import Severity
 from pumphouse.drivers.database.database import Database, next_numbers
-from pumphouse.drivers.database.tables import events, outbox
+from pumphouse.drivers.database.tables import deliveries, events, outbox
 from pumphouse.ports.store import EventStore, OutboxStore
 
 
@@ -45,11 +45,14 @@ class DatabaseEvents(EventStore, OutboxStore):
         return [_event(row) for row in rows]
 
     @override
-    def undelivered(self, *, due: datetime, limit: int = 50) -> Sequence[Event]:
+    def undelivered(self, sink: str, *, due: datetime, since: datetime, limit: int = 50) -> Sequence[Event]:
+        here = sa.and_(deliveries.c.seq == outbox.c.seq, deliveries.c.sink == sink)
+        new = sa.and_(deliveries.c.seq.is_(None), outbox.c.due_at >= since, outbox.c.due_at <= due)
         query = (
             sa.select(events)
             .join(outbox, outbox.c.seq == events.c.seq)
-            .where(outbox.c.due_at <= due)
+            .outerjoin(deliveries, here)
+            .where(sa.or_(deliveries.c.due_at <= due, new))
             .order_by(events.c.seq)
             .limit(limit)
         )
@@ -57,20 +60,27 @@ class DatabaseEvents(EventStore, OutboxStore):
         return [_event(row) for row in rows]
 
     @override
-    def delivered(self, seq: int, *, at: datetime) -> None:
-        mine = sa.update(outbox).where(outbox.c.seq == seq)
-        self._db.write(
-            lambda c: c.execute(
-                mine.values(delivered_at=at, due_at=None, attempts=outbox.c.attempts + 1, error="")
-            )
-        )
+    def delivered(self, seq: int, sink: str, *, at: datetime) -> None:
+        self._record(seq, sink, {"delivered_at": at, "due_at": None, "error": ""})
 
     @override
-    def not_delivered(self, seq: int, *, error: str, next_at: datetime | None) -> None:
-        mine = sa.update(outbox).where(outbox.c.seq == seq)
-        self._db.write(
-            lambda c: c.execute(mine.values(due_at=next_at, attempts=outbox.c.attempts + 1, error=error))
-        )
+    def not_delivered(self, seq: int, sink: str, *, error: str, next_at: datetime | None) -> None:
+        self._record(seq, sink, {"due_at": next_at, "error": error})
+
+    def _record(self, seq: int, sink: str, values: Mapping[str, Any]) -> None:
+        mine = sa.and_(deliveries.c.seq == seq, deliveries.c.sink == sink)
+        again = sa.update(deliveries).where(mine).values(**values, attempts=deliveries.c.attempts + 1)
+        first = sa.insert(deliveries).values(seq=seq, sink=sink, attempts=1, **values)
+
+        def work(connection: sa.Connection) -> None:
+            if not connection.execute(again).rowcount:
+                connection.execute(first)
+
+        try:
+            self._db.write(work)
+        except sa.exc.IntegrityError:
+            # another process has delivered it too, and was quicker to say so
+            self._db.write(work)
 
 
 def append_events(connection: sa.Connection, news: Sequence[NewEvent], at: datetime) -> list[Event]:

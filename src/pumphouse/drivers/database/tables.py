@@ -244,6 +244,25 @@ events = sa.Table(
     **OPTIONS,
 )
 
+deliveries = sa.Table(
+    "deliveries",
+    metadata,
+    sa.Column(
+        "seq",
+        sa.BigInteger,
+        sa.ForeignKey("events.seq", ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    sa.Column("sink", sa.String(ID), primary_key=True),
+    sa.Column("due_at", UtcDateTime, index=True),
+    sa.Column("delivered_at", UtcDateTime),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("error", LONG_TEXT, nullable=False),
+    **OPTIONS,
+)
+
+# what is to be told; `due_at` is only empty, and the rest only filled, in rows that version 0.1 has dealt with
 outbox = sa.Table(
     "outbox",
     metadata,

@@ -1,5 +1,7 @@
 """Notifications in the log; always on, so that they are found even when nobody has configured a webhook. Made by `main`."""
 
+from typing import ClassVar
+
 import structlog
 from typing_extensions import override
 
@@ -11,6 +13,8 @@ log = structlog.get_logger(__name__)
 
 class LogNotifier(Notifier):
     """Writes one line for each."""
+
+    name: ClassVar[str] = "log"
 
     @override
     def deliver(self, event: Event) -> None:

@@ -1,7 +1,8 @@
 """Carries notifications from the database's outbox to the notifiers, in a thread of its own. Made and started by `main`.
 
 A notification that cannot be delivered is tried again after 5 s, 10 s, 20 s and so on up to 10 min, until `give_up_s` have passed since it
-happened. Delivery is at least once.
+happened. Delivery is at least once to each notifier, and recorded for each by its name: a process without the webhook's setting leaves what is
+for the webhook to one that has it.
 """
 
 import threading
@@ -22,7 +23,7 @@ log = structlog.get_logger(__name__)
 
 
 class Outbox:
-    """Delivers to every notifier; one that fails has the whole notification repeated, which the others must endure."""
+    """Delivers to every notifier; one that fails does not hold up the others."""
 
     def __init__(
         self,
@@ -40,7 +41,7 @@ class Outbox:
         self._poll_s = poll_s
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
-        self._attempts: dict[int, int] = {}
+        self._attempts: dict[tuple[str, int], int] = {}
 
     def start(self) -> None:
         """Begin to deliver in the background."""
@@ -55,32 +56,37 @@ class Outbox:
             self._thread = None
 
     def deliver_due(self) -> int:
-        """One round; answers how many were delivered."""
-        delivered = 0
-        for event in self._store.undelivered(due=self._clock.now()):
+        """One round; answers how many deliveries there were."""
+        return sum(self._deliver_to(notifier) for notifier in self._notifiers)
+
+    def _deliver_to(self, notifier: Notifier) -> int:
+        delivered, sink, now = 0, notifier.name, self._clock.now()
+        since = now - timedelta(seconds=self._give_up_s)
+        for event in self._store.undelivered(sink, due=now, since=since):
             try:
-                for notifier in self._notifiers:
-                    notifier.deliver(event)
+                notifier.deliver(event)
             except PumphouseError as error:
-                self._put_off(event, error)
+                self._put_off(event, sink, error)
             else:
-                self._attempts.pop(event.seq, None)
-                self._store.delivered(event.seq, at=self._clock.now())
+                self._attempts.pop((sink, event.seq), None)
+                self._store.delivered(event.seq, sink, at=self._clock.now())
                 delivered += 1
         return delivered
 
-    def _put_off(self, event: Event, error: PumphouseError) -> None:
-        attempts = self._attempts.get(event.seq, 0) + 1
-        self._attempts[event.seq] = attempts
+    def _put_off(self, event: Event, sink: str, error: PumphouseError) -> None:
+        attempts = self._attempts.get((sink, event.seq), 0) + 1
+        self._attempts[sink, event.seq] = attempts
         now = self._clock.now()
         if (now - event.at).total_seconds() >= self._give_up_s:
-            log.error("notification.given_up", seq=event.seq, attempts=attempts, error=error.message)
-            self._attempts.pop(event.seq, None)
-            self._store.not_delivered(event.seq, error=error.message, next_at=None)
+            log.error(
+                "notification.given_up", seq=event.seq, sink=sink, attempts=attempts, error=error.message
+            )
+            self._attempts.pop((sink, event.seq), None)
+            self._store.not_delivered(event.seq, sink, error=error.message, next_at=None)
             return
         pause = timedelta(seconds=min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** (attempts - 1)))
-        log.warning("notification.put_off", seq=event.seq, attempts=attempts, error=error.message)
-        self._store.not_delivered(event.seq, error=error.message, next_at=now + pause)
+        log.warning("notification.put_off", seq=event.seq, sink=sink, attempts=attempts, error=error.message)
+        self._store.not_delivered(event.seq, sink, error=error.message, next_at=now + pause)
 
     def _run(self) -> None:
         while True:

@@ -1,6 +1,6 @@
 """Notifications as CloudEvents 1.0 (structured JSON) to a webhook. Made by `main` when `webhook_url` is set; fed by outbox.py."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx
 from typing_extensions import override
@@ -14,6 +14,8 @@ MEDIA_TYPE = "application/cloudevents+json"
 
 class WebhookNotifier(Notifier):
     """POSTs to `url`. Receivers recognise a repeat by `id` (the event's number) with `source`."""
+
+    name: ClassVar[str] = "webhook"
 
     def __init__(self, url: str, *, timeout_s: float, transport: httpx.BaseTransport | None = None) -> None:
         self._url = url
