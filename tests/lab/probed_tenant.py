@@ -99,8 +99,8 @@ def _make_network(admin: Connection, mine: Connection, tenant: ProbedTenant, pre
     subnet = mine.network.create_subnet(name=f"{prefix}-sub", network_id=network.id, ip_version=4, cidr="10.77.0.0/24")  # fmt: skip
     router = mine.network.create_router(name=f"{prefix}-router")
     tenant.later(lambda: admin.network.delete_router(router.id))
-    mine.network.add_interface_to_router(router, subnet)
-    tenant.later(lambda: admin.network.remove_interface_from_router(router, subnet))
+    mine.network.add_interface_to_router(router, subnet=subnet.id)
+    tenant.later(lambda: admin.network.remove_interface_from_router(router, subnet=subnet.id))
     port = mine.network.create_port(name=f"{prefix}-port", network_id=network.id)
     tenant.later(lambda: admin.network.delete_port(port.id))
     group = mine.network.create_security_group(name=f"{prefix}-group")

@@ -153,8 +153,12 @@ class SimulatedCloud:
             status, body = known
             return status, b"" if body is None else _json(body), {}
         if request.method != "GET":
-            return 202, b"", {}
+            return self._write(request)
         return self._read(request)
+
+    def _write(self, request: Request) -> Answer:
+        """Accepted, without effect; a test that wants one derives its own cloud."""
+        return 202, b"", {}
 
     def _token(self, request: Request) -> Answer:
         password = request.body["auth"]["identity"]["password"]["user"]["password"]
@@ -336,7 +340,7 @@ def _handler_of(cloud: SimulatedCloud) -> type[BaseHTTPRequestHandler]:
             self.wfile.write(body)
             self.wfile.flush()
 
-        do_GET = do_POST = do_PUT = do_DELETE = handle_any
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = handle_any
 
     return Handler
 

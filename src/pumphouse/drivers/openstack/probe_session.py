@@ -108,9 +108,9 @@ class MemberSession:
             headers = self._headers(identity)
             urls = {}
             for service in SERVICES:
-                url = self._url(identity, SERVICE_NAMES[service])
+                url = self._url(identity, SERVICE_NAMES[service], own_project, tenant_id)
                 if url:
-                    urls[service] = url.replace(own_project, tenant_id) if own_project else url
+                    urls[service] = url
             access: Any = identity.plugin().get_access(identity.session())  # type: ignore[attr-defined]  # identity plugins have it
             roles = frozenset(str(name) for name in access.role_names)
         finally:
@@ -143,10 +143,12 @@ class MemberSession:
                 delay *= 2
         return identity.headers()
 
-    def _url(self, identity: Identity, service: str) -> str:
-        override_url = self._settings.endpoint_overrides.get(service)
+    def _url(self, identity: Identity, service: str, own_project: str, tenant_id: str) -> str:
+        configured = self._settings.endpoint_overrides.get(service)
+        if configured and own_project:
+            configured = configured.replace(own_project, tenant_id)
         try:
-            url = override_url or identity.url_of(service)
+            url = configured or identity.url_of(service)
         except CloudRefusedError:
             return ""
         return endpoints.with_version(service, url)
