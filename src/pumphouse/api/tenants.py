@@ -63,8 +63,8 @@ def list_fences(
 def show_fence(environment: str, tenant: str, services: Door, actor: Reader) -> FenceView:
     """The fence around a tenant, with its last proof; 404 when there is none."""
     del actor
-    name, tenant_id = services.tenants.resolve(environment, tenant)
-    return _view(services.fences.show(name, tenant_id, called=tenant))
+    found = services.tenants.resolve(environment, tenant)
+    return _view(services.fences.show(found.environment, found.id, called=tenant))
 
 
 @router.get(TENANT)
@@ -87,14 +87,24 @@ def maintain_tenant(
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Let the users of a tenant look but not touch, prove that it is so, or give everything back."""
-    options = _options(services, wanted)
-    name, tenant_id = services.tenants.resolve(environment, tenant)
-    params = {"environment": name, "tenant": tenant_id, **options}
-    if wanted.action == "off" and not dry_run:
-        operation = services.fences.lift(name, tenant_id, actor=actor.name, key=idempotency_key)
-        return starting.accepted(OperationView.of(operation))
     kind = KINDS[wanted.action]
-    return starting.start(services, actor, kind, params, dry_run=dry_run, idempotency_key=idempotency_key)
+    sent = [environment, tenant, wanted.model_dump(mode="json", exclude_unset=True)]
+    if wanted.action == "off" and not dry_run:
+        _options(services, wanted)
+        operation = services.operations.answered(kind, sent, idempotency_key)
+        if operation is None:
+            found = services.tenants.resolve(environment, tenant)
+            operation = services.fences.lift(found, actor=actor.name, key=idempotency_key, sent=sent)
+        return starting.accepted(OperationView.of(operation))
+    return starting.start(
+        services,
+        actor,
+        kind,
+        lambda: {**_options(services, wanted), **services.tenants.resolve(environment, tenant).params},
+        dry_run=dry_run,
+        idempotency_key=idempotency_key,
+        sent=sent,
+    )
 
 
 def _options(services: Services, wanted: TenantMaintenanceRequest) -> Mapping[str, Any]:

@@ -70,7 +70,8 @@ def maintenance_on(
         ),
     ] = None,
     fast: Annotated[
-        bool, typer.Option("--fast", help="Do not wait for token caches where a policy holds the tenant.")
+        bool,
+        typer.Option("--fast", help="Policy overrides alone: in force at once, no waiting for token caches."),
     ] = False,
     allow_partial: Annotated[
         bool, typer.Option("--allow-partial", help="Go on although some service cannot be fenced.")

@@ -83,6 +83,11 @@ class Fence:
     proof: tuple[Mapping[str, Any], ...] = ()
     proven_at: datetime | None = None
 
+    @property
+    def open_services(self) -> tuple[str, ...]:
+        """Those that no strong means holds: its users may go on writing there."""
+        return tuple(service for service, names in self.means.items() if not STRONG & set(names))
+
 
 class EntryState(StrEnum):
     """How far one change of the journal has come."""

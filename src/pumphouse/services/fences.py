@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from pumphouse.domain.errors import InvalidInputError, LockedError, NotFoundError
 from pumphouse.domain.fence import FENCE_KINDS, UNLOCK_KIND, Fence, FenceState, Verdict, tenant_lock
@@ -13,6 +12,7 @@ from pumphouse.ports.clock import Clock
 from pumphouse.ports.store import OperationStore
 from pumphouse.ports.toolbox import Toolbox
 from pumphouse.services.operations import Operations
+from pumphouse.services.tenants import ResolvedTenant
 
 FORGOTTEN = timedelta(hours=24)
 """A fence without an end that is older has probably been forgotten."""
@@ -87,27 +87,31 @@ class Fences:
             )
         return until
 
-    def lift(self, environment: str, tenant_id: str, *, actor: str, key: str | None = None) -> Operation:
-        """Start to lift a fence. An operation on the tenant that stands still (failed, paused, or its process died) is given up for it: the
+    def lift(
+        self, tenant: ResolvedTenant, *, actor: str, key: str | None = None, sent: object = None
+    ) -> Operation:
+        """Start to lift a fence; `key` and `sent` as for `Operations.start`. An operation on the tenant that stands still (failed, paused, or its process died) is given up for it: the
         journal knows better than its steps what is to be put back.
 
         Raises:
             BlockedError: nothing is to be lifted.
             LockedError: an operation on the tenant is at work.
         """
-        params = {"environment": environment, "tenant": tenant_id}
+
+        def start() -> Operation:
+            return self._operations.start(
+                UNLOCK_KIND, tenant.params, actor=actor, idempotency_key=key, sent=sent
+            )
+
         try:
-            return self._start(params, actor, key)
+            return start()
         except LockedError:
-            if not self._make_way(environment, tenant_id, actor):
+            if not self._make_way(tenant, actor):
                 raise
-        return self._start(params, actor, key)
+        return start()
 
-    def _start(self, params: Mapping[str, Any], actor: str, key: str | None) -> Operation:
-        return self._operations.start(UNLOCK_KIND, params, actor=actor, idempotency_key=key)
-
-    def _make_way(self, environment: str, tenant_id: str, actor: str) -> bool:
-        held = self._store.held_locks().get(tenant_lock(environment, tenant_id))
+    def _make_way(self, tenant: ResolvedTenant, actor: str) -> bool:
+        held = self._store.held_locks().get(tenant_lock(tenant.environment, tenant.id))
         operation = None if held is None else self._store.operation(held)
         if operation is None or operation.kind not in FENCE_KINDS:
             return False
@@ -145,7 +149,14 @@ class Fences:
             found.append(
                 warning("fence-incomplete", subject, f"{words} was given up; some of it is in force", off)
             )
-        broken = sum(probe.get("verdict") == Verdict.BROKEN for probe in fence.proof)
+        weak = fence.open_services
+        if fence.state is FenceState.ON and weak:
+            text = f"only in part: its users may go on writing in {', '.join(weak)}"
+            found.append(warning("fence-partial", subject, text, "see docs/tenants.md"))
+        broken = sum(
+            probe.get("verdict") == Verdict.BROKEN and probe.get("service") not in weak
+            for probe in fence.proof
+        )
         if fence.state is FenceState.ON and broken:
             again = f"pumphouse tenant maintenance verify {fence.environment}/{fence.tenant_id}"
             text = f"the last proof shows {broken} attempts that did not end as wanted: it does not hold"

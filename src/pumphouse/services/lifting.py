@@ -16,6 +16,7 @@ from pumphouse.ports.store import EventStore
 from pumphouse.services.access import Actor, Role
 from pumphouse.services.door import Services
 from pumphouse.services.operations import Action
+from pumphouse.services.tenants import ResolvedTenant
 
 ACTOR = Actor("until", Role.ADMIN)
 FIRST_PAUSE = timedelta(minutes=1)
@@ -71,11 +72,12 @@ class Lifting:
         if holder is not None and holder.kind == UNLOCK_KIND:
             self._look_after(key, fence, holder)
             return
-        known = self._operations.of_key(key)
-        if known is not None:
+        sent = [fence.environment, fence.tenant_id, "until", str(fence.until)]
+        if self._operations.answered(UNLOCK_KIND, sent, key) is not None:
             # it ended, and yet the fence stands: an operator had his way with it
             return
-        operation = self._fences.lift(fence.environment, fence.tenant_id, actor=ACTOR.name, key=key)
+        tenant = ResolvedTenant(fence.environment, fence.tenant_id, fence.tenant_name)
+        operation = self._fences.lift(tenant, actor=ACTOR.name, key=key, sent=sent)
         log.info("fence.due", environment=fence.environment, tenant=fence.tenant_id, operation=operation.id)
 
     def _look_after(self, key: str, fence: Fence, operation: Operation) -> None:

@@ -183,10 +183,6 @@ class Operations:
             runner.start(asked.id)
         return asked
 
-    def of_key(self, idempotency_key: str) -> Operation | None:
-        """The operation that was started under that key."""
-        return self._store.operation_of_key(idempotency_key)
-
     def give_up(self, operation: Operation, *, actor: str) -> None:
         """Cancel one that stands still, so that it lets go of its locks."""
         self._runner().cancel(operation.id, actor=actor)

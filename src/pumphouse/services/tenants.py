@@ -41,6 +41,20 @@ class ShownTenant:
     fence: Fence | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class ResolvedTenant:
+    """What an operation needs to know of its tenant; `environment` is a name."""
+
+    environment: str
+    id: str
+    name: str
+
+    @property
+    def params(self) -> Mapping[str, str]:
+        """The parameters that all operations on a tenant have; the name is for people."""
+        return {"environment": self.environment, "tenant": self.id, "name": self.name}
+
+
 class Tenants:
     """Tenants of environments, with our fences merged in."""
 
@@ -82,8 +96,8 @@ class Tenants:
             fence = self._tools.fences.fence(name, found.id)
             return ShownTenant(people.result(), servers.result(), counts.result(), fence)
 
-    def resolve(self, environment: str, tenant: str) -> tuple[str, str]:
-        """The name of an environment and the id of its tenant, which is given by id, by name or by `DOMAIN:NAME`.
+    def resolve(self, environment: str, tenant: str) -> ResolvedTenant:
+        """A tenant that is given by id, by name or by `DOMAIN:NAME`.
 
         A tenant that stands behind a fence of ours is known also when it is gone, or its cloud does not answer.
 
@@ -91,14 +105,15 @@ class Tenants:
             NotFoundError: the hint lists the tenants that there are.
             AmbiguousError: several domains have the name.
         """
-        name, found = self._environments.show(environment).name, None
+        name = self._environments.show(environment).name
         try:
-            found = self._found(name, tenant)[1].id
+            found = self._found(name, tenant)[1]
         except (NotFoundError, CloudFaultError):
-            found = self._fenced(name, tenant)
-            if found is None:
+            fence = self._fenced(name, tenant)
+            if fence is None:
                 raise
-        return name, found
+            return ResolvedTenant(name, fence.tenant_id, fence.tenant_name)
+        return ResolvedTenant(name, found.id, found.name)
 
     def _found(self, environment: str, tenant: str) -> tuple[str, Tenant]:
         name = self._environments.show(environment).name
@@ -114,16 +129,16 @@ class Tenants:
                 hint=f"tenants of {name}: {some}" if some else f"{name} has no tenant yet",
             ) from None
 
-    def _fenced(self, environment: str, tenant: str) -> str | None:
+    def _fenced(self, environment: str, tenant: str) -> Fence | None:
         fences = self._tools.fences.fences(environment)
         for fence in fences:
             if tenant == fence.tenant_id:
-                return fence.tenant_id
-        named = [f.tenant_id for f in fences if tenant in {f.tenant_name, f"{f.domain_id}:{f.tenant_name}"}]
+                return fence
+        named = [f for f in fences if tenant in {f.tenant_name, f"{f.domain_id}:{f.tenant_name}"}]
         if len(named) > 1:
             raise AmbiguousError(
                 f"{environment} has several tenants {tenant!r} in maintenance",
-                hint=f"name it by its id: {', '.join(named)}",
+                hint=f"name it by its id: {', '.join(f.tenant_id for f in named)}",
             )
         return named[0] if named else None
 

@@ -116,13 +116,13 @@ def test_options_reach_the_workflow_and_what_was_not_said_does_not(person: Perso
     words = ("--until", "2h", "--means", "policy, roles", "--fast", "--allow-partial")
     params = person.json(*ON, *words, "--yes")["params"]
     assert params == {
-        "environment": "old", "tenant": ACME, "reason": "", "until": params["until"], "means": "policy,roles", "fast": True,
+        "environment": "old", "tenant": ACME, "name": "acme", "reason": "", "until": params["until"], "means": "policy,roles", "fast": True,
         "allow_partial": True,
     }  # fmt: skip
     until = bench.stores.fences()[0].until
     assert until is not None
     assert timedelta(minutes=119) < until - bench.clock.now() < timedelta(hours=2)
-    assert person.json(*OFF, "--yes")["params"] == {"environment": "old", "tenant": ACME}
+    assert person.json(*OFF, "--yes")["params"] == {"environment": "old", "tenant": ACME, "name": "acme"}
 
 
 def test_a_dry_run_prints_the_plan(person: Person, bench: Bench) -> None:
@@ -180,6 +180,16 @@ def test_status_of_one_holds_its_proof(person: Person, bench: Bench) -> None:
     assert "1 broken" in table
     assert "proof" in person.json(*STATUS)[0]
     assert person.json(*STATUS)[0]["proof"] == []
+
+
+def test_what_is_open_on_purpose_is_told_and_does_not_count_as_broken(person: Person, bench: Bench) -> None:
+    """With --allow-partial a service that nothing strong holds lets writes through: the proof says so, the fence holds as it was meant."""
+    means = {"nova": ("locks",), "glance": ("policy",)}
+    table = tuple(proof(wanted="denied", leaks=True))
+    bench.stores.put_fence(toy_fence(bench.clock.now(), means=means, proof=table))
+    (finding,) = person.json(*STATUS)[0]["findings"]
+    assert (finding["code"], finding["severity"]) == ("fence-partial", "warning")
+    assert "writing in nova" in finding["message"]
 
 
 def test_status_works_while_the_cloud_does_not_answer(person: Person, bench: Bench) -> None:

@@ -11,10 +11,12 @@ from pumphouse.domain.operation import Operation, OperationStatus
 from pumphouse.ports.clock import Clock
 from pumphouse.ports.store import Change, NewOperation
 from pumphouse.services.lifting import Lifting
+from pumphouse.services.tenants import ResolvedTenant
 from tests.fakes.bench import Bench
 from tests.fakes.fencing import ACME, GLOBEX, toy_fence
 
 S = OperationStatus
+TENANT = ResolvedTenant("old", ACME, "acme")
 
 
 class Later(Clock):
@@ -220,10 +222,10 @@ def stopped(bench: Bench, *statuses: S, kind: str = "lock_tenant") -> str:
 def test_what_stands_still_makes_way_for_off(bench: Bench, statuses: tuple[S, ...]) -> None:
     put(bench)
     left = stopped(bench, *statuses)
-    first = bench.services.fences.lift("old", ACME, actor="me", key="k")
+    first = bench.services.fences.lift(TENANT, actor="me", key="k")
     assert settled(bench)[-1].status is S.DONE
     assert bench.stores.operation(left).status is S.CANCELLED
-    assert bench.services.fences.lift("old", ACME, actor="me", key="k").id == first.id
+    assert bench.services.fences.lift(TENANT, actor="me", key="k").id == first.id
 
 
 @pytest.mark.parametrize(
@@ -239,7 +241,7 @@ def test_what_goes_back_or_is_not_ours_does_not(bench: Bench, kind: str, statuse
     put(bench)
     left = stopped(bench, *statuses, kind=kind)
     with pytest.raises(LockedError):
-        bench.services.fences.lift("old", ACME, actor="me")
+        bench.services.fences.lift(TENANT, actor="me")
     assert bench.stores.operation(left).status is (statuses or (S.ACCEPTED,))[-1]
     assert bench.stores.fences()
 
@@ -247,5 +249,5 @@ def test_what_goes_back_or_is_not_ours_does_not(bench: Bench, kind: str, statuse
 def test_a_blocked_off_takes_nothing_from_others(bench: Bench) -> None:
     left = stopped(bench, S.RUNNING, S.FAILED)
     with pytest.raises(BlockedError):
-        bench.services.fences.lift("old", ACME, actor="me")
+        bench.services.fences.lift(TENANT, actor="me")
     assert bench.stores.operation(left).status is S.FAILED

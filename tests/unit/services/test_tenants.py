@@ -5,6 +5,7 @@ import threading
 import pytest
 
 from pumphouse.domain.errors import AmbiguousError, CloudFaultError, NotFoundError
+from pumphouse.services.tenants import ResolvedTenant
 from tests.fakes.bench import Bench
 from tests.fakes.fencing import ACME, GLOBEX, SLASH, toy_fence
 
@@ -21,7 +22,7 @@ def test_a_deleted_tenant_is_still_resolved_by_its_fence(bench: Bench) -> None:
     bench.stores.put_fence(toy_fence(bench.clock.now()))
     bench.tenants["old"].known = []
     for name in (ACME, "acme", "default:acme"):
-        assert bench.services.tenants.resolve("old", name) == ("old", ACME)
+        assert bench.services.tenants.resolve("old", name) == ResolvedTenant("old", ACME, "acme")
     with pytest.raises(NotFoundError, match="'old/globex'") as caught:
         bench.services.tenants.resolve("old", "globex")
     assert caught.value.hint == "old has no tenant yet"
@@ -42,10 +43,10 @@ def test_two_fenced_tenants_of_one_name_are_told_apart_by_id(bench: Bench) -> No
         bench.services.tenants.resolve("old", "acme")
     assert ACME in caught.value.hint
     assert SLASH in caught.value.hint
-    assert bench.services.tenants.resolve("old", "d2:acme") == ("old", SLASH)
+    assert bench.services.tenants.resolve("old", "d2:acme") == ResolvedTenant("old", SLASH, "acme")
 
 
 def test_the_cloud_is_believed_first(bench: Bench) -> None:
     """A fence of a deleted tenant does not catch the name of one that was made since."""
     bench.stores.put_fence(toy_fence(bench.clock.now(), GLOBEX, tenant_name="acme"))
-    assert bench.services.tenants.resolve("old", "acme") == ("old", ACME)
+    assert bench.services.tenants.resolve("old", "acme") == ResolvedTenant("old", ACME, "acme")
