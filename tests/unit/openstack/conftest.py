@@ -6,6 +6,7 @@ import pytest
 
 from pumphouse.drivers.openstack.access import CloudSettings
 from pumphouse.drivers.openstack.cloud import OpenStackCloud
+from pumphouse.drivers.openstack.tenants import OpenStackTenants
 from tests.fakes.clock import FakeClock
 from tests.simulated.content import Content
 from tests.simulated.server import SimulatedCloud
@@ -42,3 +43,10 @@ def drive(clock: FakeClock) -> Iterator[Driver]:
 @pytest.fixture
 def cloud(sim: SimulatedCloud, drive: Driver) -> OpenStackCloud:
     return drive(sim)
+
+
+@pytest.fixture
+def tenants(sim: SimulatedCloud, clock: FakeClock) -> Iterator[OpenStackTenants]:
+    made = OpenStackTenants("sim", CloudSettings("sim", "password", sim.auth), clock)
+    yield made
+    made.close()
