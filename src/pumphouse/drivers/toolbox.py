@@ -49,6 +49,7 @@ class DriverToolbox(Toolbox):
         self._workbenches: dict[str, tuple[Environment, Workbench]] = {}
         self._tenants: dict[str, tuple[Environment, Tenants]] = {}
         self._probers: dict[str, tuple[Environment, Prober]] = {}
+        self._replaced: list[tuple[Environment, object]] = []
 
     @property
     @override
@@ -104,16 +105,17 @@ class DriverToolbox(Toolbox):
         return host if host is not None and host.services() else None
 
     def forget(self, environment: str) -> None:
-        """Close the cloud of an environment that has changed."""
+        """Open the cloud of an environment anew when it is asked for again. The old one stays open: an operation may be at work with it."""
         with self._lock:
-            gone = [kept.pop(environment, None) for kept in self._all()]
-        for kept in gone:
-            _close(kept)
+            for kept in self._all():
+                if environment in kept:
+                    self._replaced.append(kept.pop(environment))
 
     def close(self) -> None:
-        """Close all clouds."""
+        """Close all clouds, those that were replaced too."""
         with self._lock:
-            everything = [one for kept in self._all() for one in kept.values()]
+            everything = [*self._replaced, *(one for kept in self._all() for one in kept.values())]
+            self._replaced.clear()
             for kept in self._all():
                 kept.clear()
         for one in everything:
@@ -132,12 +134,14 @@ class DriverToolbox(Toolbox):
                 return known[1]
             made = make(record)
             kept[record.name] = (record, made)
-        _close(known)
+            if known is not None:
+                # whoever has it goes on with it; it is closed with the process
+                self._replaced.append(known)
         return made
 
 
-def _close(kept: tuple[Environment, object] | None) -> None:
+def _close(kept: tuple[Environment, object]) -> None:
     """Close what holds connections; not everything does."""
-    close = getattr(kept[1], "close", None) if kept is not None else None
+    close = getattr(kept[1], "close", None)
     if close is not None:
         close()
