@@ -89,3 +89,49 @@ def test_a_fault_is_endured_and_a_failure_is_told(rig: Rig) -> None:
     assert [e.notify for e in rig.events("node.maintenance_failed")] == [True]
     assert rig.retry(failed).status is OperationStatus.DONE
     assert rig.old.machines["node-3"].enabled
+
+
+def test_undo_leaves_a_node_that_somebody_has_enabled(rig: Rig) -> None:
+    rig.old.machines["node-3"].enabled = False
+    rig.old.machines["node-3"].reason = "rack is wet"
+    entered = rig.run("maintain_node", action="on", reason="x")
+    rig.old.machines["node-3"].enabled = True
+    rig.old.machines["node-3"].reason = ""
+    assert rig.undo(entered).status is OperationStatus.UNDONE
+    assert rig.old.machines["node-3"].enabled
+    assert "stays enabled" in rig.events("node.maintenance_left")[-1].message
+    assert not rig.tools.environments.maintenances()
+
+
+def test_undo_leaves_a_node_that_somebody_has_disabled_for_another_reason(rig: Rig) -> None:
+    for was_enabled in (True, False):
+        rig.old.machines["node-3"].enabled = was_enabled
+        rig.old.machines["node-3"].reason = "" if was_enabled else "rack is wet"
+        entered = rig.run("maintain_node", action="on", reason="x")
+        rig.old.machines["node-3"].reason = "burning"
+        assert rig.undo(entered).status is OperationStatus.UNDONE
+        assert (rig.old.machines["node-3"].enabled, rig.old.machines["node-3"].reason) == (False, "burning")
+        assert "burning" in rig.events("node.maintenance_left")[-1].message
+
+
+def test_a_failure_of_an_undo_is_told(rig: Rig) -> None:
+    for action, call in (("on", "enable_node"), ("off", "disable_node")):
+        done = rig.run("maintain_node", action=action, reason="x") if action == "on" else rig.run("maintain_node", action=action)  # fmt: skip
+        rig.old.fail(call, CredentialsError("403"), times=1)
+        failed = rig.undo(done)
+        assert failed.status is OperationStatus.UNDO_FAILED
+        (told,) = rig.events("node.maintenance_failed")[-1:]
+        assert told.notify
+        assert told.message.startswith(f"the undo of maintenance {action} of node-3")
+        assert rig.retry(failed).status is OperationStatus.UNDONE
+        if action == "on":
+            on(rig)
+
+
+def test_a_cloud_that_never_answers_is_told_also_of_the_first_look(rig: Rig) -> None:
+    on(rig)
+    again = rig.submit("maintain_node", action="on", reason="twice")
+    rig.old.fail("node", CloudFaultError("500"), times=10_000)
+    assert rig.engine.run(again.id).status is OperationStatus.FAILED
+    assert [e.notify for e in rig.events("node.maintenance_failed")] == [True]
+    rig.old.fail("node", CloudFaultError("500"), times=0)

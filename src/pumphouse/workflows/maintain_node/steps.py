@@ -10,7 +10,7 @@ from typing_extensions import override
 
 from pumphouse.domain.errors import PermanentError
 from pumphouse.domain.finding import Severity
-from pumphouse.domain.node import Maintenance
+from pumphouse.domain.node import Maintenance, Node
 from pumphouse.engine.step import Skipped, Step, StepContext
 from pumphouse.ports.cloud import Cloud
 from pumphouse.ports.toolbox import Toolbox
@@ -36,8 +36,9 @@ class EnterMaintenance(Step):
         record = _record(ctx)
         if record is None or record.operation_id == ctx.operation.id:
             return None
-        if _cloud(ctx).node(record.node).enabled:
-            return None
+        with _telling_failure(ctx):
+            if _seen(ctx, record.node).enabled:
+                return None
         return Skipped(
             f"it is in maintenance already, since {record.since:%Y-%m-%d %H:%M} UTC: {record.reason}"
         )
@@ -47,9 +48,7 @@ class EnterMaintenance(Step):
         environment, node, reason = ctx.params["environment"], ctx.params["node"], ctx.params["reason"]
         with _telling_failure(ctx):
             if _record(ctx) is None:
-                found = ctx.poll(
-                    lambda: _cloud(ctx).node(node), what=f"Nova to show {node}", deadline_s=DEADLINE_S
-                )
+                found = _seen(ctx, node)
                 # written before anything is changed: after a crash we still know what was there
                 ctx.tools.environments.put_maintenance(
                     Maintenance(
@@ -77,7 +76,16 @@ class EnterMaintenance(Step):
         record = _record(ctx)
         if record is None or record.operation_id != ctx.operation.id:
             return
-        _put_back(ctx, record)
+        with _telling_failure(ctx, "the undo of "):
+            # an evacuation opens the node itself for the servers that come back, before it undoes this
+            alone = ctx.operation.parent_id is None and not ctx.recall("putting_back")
+            if alone and _seen(ctx, record.node).enabled:
+                # by somebody else, or we died before we disabled it: in both cases it is not ours to change
+                _left(ctx, record, "stays enabled: it was not disabled any more when this was undone")
+                return
+            # from here on it may be we who have enabled it, in order to change the reason
+            ctx.remember(putting_back=True)
+            _put_back(ctx, record)
 
 
 class LeaveMaintenance(Step):
@@ -101,8 +109,9 @@ class LeaveMaintenance(Step):
         if written is None:
             return
         record = _read(written)
-        ctx.tools.environments.put_maintenance(record)
-        _set(ctx, enabled=False, reason=f"pumphouse: {record.reason}")
+        with _telling_failure(ctx, "the undo of "):
+            ctx.tools.environments.put_maintenance(record)
+            _set(ctx, enabled=False, reason=f"pumphouse: {record.reason}")
         ctx.emit(
             "node.maintenance_entered",
             f"{record.node} of {record.environment} is in maintenance again",
@@ -114,19 +123,16 @@ class LeaveMaintenance(Step):
 
 
 def _put_back(ctx: StepContext, record: Maintenance) -> None:
-    seen = ctx.poll(
-        lambda: _cloud(ctx).node(record.node), what=f"Nova to show {record.node}", deadline_s=DEADLINE_S
-    )
-    if (
-        not seen.enabled
-        and seen.disabled_reason
-        and not seen.disabled_reason.startswith(OURS)
-        and record.was_enabled
-    ):
+    seen = _seen(ctx, record.node)
+    if not seen.enabled and seen.disabled_reason and not seen.disabled_reason.startswith(OURS):
         state = f"stays disabled: somebody else has disabled it meanwhile ({seen.disabled_reason})"
     else:
         _set(ctx, enabled=record.was_enabled, reason=record.previous_reason)
         state = "serves again" if record.was_enabled else "is disabled again, as it was found"
+    _left(ctx, record, state)
+
+
+def _left(ctx: StepContext, record: Maintenance, state: str) -> None:
     ctx.emit(
         "node.maintenance_left",
         f"{record.node} of {record.environment} has left maintenance and {state}",
@@ -136,6 +142,11 @@ def _put_back(ctx: StepContext, record: Maintenance) -> None:
         reason=record.reason,
     )
     ctx.tools.environments.drop_maintenance(record.environment, record.node)
+
+
+def _seen(ctx: StepContext, node: str) -> Node:
+    """The node as Nova shows it; a fault is endured, and after the deadline it is a failure of the step like any other."""
+    return ctx.poll(lambda: _cloud(ctx).node(node), what=f"Nova to show {node}", deadline_s=DEADLINE_S)
 
 
 def _set(ctx: StepContext, *, enabled: bool, reason: str) -> None:
@@ -158,14 +169,15 @@ def _set(ctx: StepContext, *, enabled: bool, reason: str) -> None:
 
 
 @contextmanager
-def _telling_failure(ctx: StepContext) -> Iterator[None]:
+def _telling_failure(ctx: StepContext, of: str = "") -> Iterator[None]:
+    """Nothing in here ends with a CloudFaultError: every look is repeated until it is a DeadlineError, which is permanent."""
     try:
         yield
     except PermanentError as error:
         environment, node = ctx.params["environment"], ctx.params["node"]
         ctx.emit(
             "node.maintenance_failed",
-            f"maintenance {ctx.params['action']} of {node} of {environment} failed: {error.message}",
+            f"{of}maintenance {ctx.params['action']} of {node} of {environment} failed: {error.message}",
             subject=f"{environment}/{node}",
             environment=environment,
             severity=Severity.CRITICAL,
