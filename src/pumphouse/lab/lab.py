@@ -165,6 +165,7 @@ class Lab:
             changed = self._topology.with_node(cloud, node)
             # written first: when we are killed here, a repeat still finds something to do
             self._save(changed)
+            nodes.keep_node(self._machine(), cloud, node)
             nodes.launch_node(changed, self._cloud(cloud), node)
 
     def stop_node(self, cloud: str, node: str) -> None:

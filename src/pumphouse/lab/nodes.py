@@ -10,13 +10,17 @@ from pumphouse.lab.cloud import Cloud, Machine
 from pumphouse.lab.errors import LabCommandError
 from pumphouse.lab.topology import Topology, check_node_name
 
+LEAVING_MARK = ".leaving"
+"""A file in the local state of a node that is being erased."""
+
 
 class NodeState(StrEnum):
-    """What a cloud has of a node: `stopped` means that its local state is still there."""
+    """What a cloud has of a node: `stopped` means that its local state is still there, `leaving` that it was being erased."""
 
     RUNNING = "running"
     DEAD = "dead"
     STOPPED = "stopped"
+    LEAVING = "leaving"
     ABSENT = "absent"
 
 
@@ -24,6 +28,11 @@ def launch_node(topology: Topology, cloud: Cloud, node: str) -> None:
     """Start the node in that cloud; a running one is left alone, its rows are completed."""
     cloud.ovn.add_chassis(node, topology.node_numbers[node])
     cloud.services.start_node(node, topology.node_size)
+
+
+def keep_node(machine: Machine, cloud: str, node: str) -> None:
+    """A node whose erasure was cut off is wanted again."""
+    (machine.layout.node_dir(cloud, node) / LEAVING_MARK).unlink(missing_ok=True)
 
 
 def halt_node(machine: Machine, cloud: Cloud, node: str) -> None:
@@ -35,8 +44,11 @@ def halt_node(machine: Machine, cloud: Cloud, node: str) -> None:
 
 def erase_node(machine: Machine, cloud: Cloud, node: str) -> None:
     """Halt the node and delete its local state in that cloud: its identity too, so it comes back as a new host."""
+    folder = machine.layout.node_dir(cloud.name, node)
+    if folder.exists():
+        (folder / LEAVING_MARK).touch()
     halt_node(machine, cloud, node)
-    shutil.rmtree(machine.layout.node_dir(cloud.name, node), ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def node_state(machine: Machine, cloud: Cloud, node: str) -> NodeState:
@@ -45,8 +57,9 @@ def node_state(machine: Machine, cloud: Cloud, node: str) -> NodeState:
         return NodeState.RUNNING
     if machine.processes.record(name):
         return NodeState.DEAD
-    if machine.layout.node_dir(cloud.name, node).exists():
-        return NodeState.STOPPED
+    folder = machine.layout.node_dir(cloud.name, node)
+    if folder.exists():
+        return NodeState.LEAVING if (folder / LEAVING_MARK).exists() else NodeState.STOPPED
     return NodeState.ABSENT
 
 

@@ -123,8 +123,10 @@ class LabDeployer(Deployer):
 _STATES = {
     NodeState.RUNNING: NodeDeployState.INSTALLED,
     NodeState.DEAD: NodeDeployState.ERROR,
-    # halted by hand, or a take_down was cut off: its files are still there
-    NodeState.STOPPED: NodeDeployState.REMOVING,
+    # halted by hand: a take_down removes it, an install starts it again
+    NodeState.STOPPED: NodeDeployState.ERROR,
+    # a take_down was cut off
+    NodeState.LEAVING: NodeDeployState.REMOVING,
     NodeState.ABSENT: NodeDeployState.ABSENT,
 }
 
