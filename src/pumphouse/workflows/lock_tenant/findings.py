@@ -105,7 +105,9 @@ def _writers(look: Look) -> Iterable[Finding]:
     above = {
         (r.user_name, r.role_name, r.via)
         for r in look.people.roles
-        if r.sources & {Source.DOMAIN, Source.SYSTEM} and look.book.all_names(r.role_id) & HIGH_ROLES
+        if r.sources & {Source.DOMAIN, Source.SYSTEM}
+        and look.book.all_names(r.role_id) & HIGH_ROLES
+        and r.user_id != look.book.our_user
     }
     if above:
         who = names(f"{user} ({role} {via})" for user, role, via in sorted(above))

@@ -9,6 +9,7 @@ from pumphouse.domain.fence import SERVICE_TYPES, SERVICES, Fence, Means
 from pumphouse.domain.tenant import Tenant, TenantPeople, TenantServer
 from pumphouse.ports.policy import Persona, PolicyHost, PolicyView
 from pumphouse.workflows.lock_tenant.choice import Choice, Facts, choose
+from pumphouse.workflows.lock_tenant.open_rules import open_rules
 from pumphouse.workflows.lock_tenant.overrides import writing_rules
 from pumphouse.workflows.lock_tenant.role_book import READER, RoleBook
 from pumphouse.workflows.lock_tenant.scene import Scene
@@ -113,8 +114,8 @@ def _passed_by_reader(
         asked = {s: pool.submit(host.judge, s, [reader]) for s in views}
         passed = {}
         for service, answer in asked.items():
-            verdicts, writing = answer.result()[READER], set(writing_rules(views[service]))
-            passed[service] = (sum(1 for rule in writing if verdicts.get(rule)), len(writing))
+            passing = open_rules(views[service], answer.result()[READER])
+            passed[service] = (len(passing), len(writing_rules(views[service])))
     return passed
 
 
