@@ -288,4 +288,8 @@ def test_a_broken_list_of_ec2_credentials_is_asked_for_by_user(
     )
     began = clock.monotonic()
     assert tenants.people("p1").ec2_credentials == {"u1": 1}
+    sim.faults.append(Fault(reset=True, hits=lambda request: request.path.endswith("OS-EC2")))
+    people = tenants.people("p1")
+    assert people.ec2_credentials == {}
+    assert people.gaps == ("EC2 credentials of 1 users: Keystone does not list them",)
     assert clock.monotonic() - began < 1
