@@ -1,5 +1,6 @@
 """What the plan of an evacuation says of each kind of server and node."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from pumphouse.domain.errors import InvalidInputError, NotFoundError
 from pumphouse.domain.finding import Severity
 from pumphouse.domain.plan import Plan
 from pumphouse.domain.server import FlavorSize
+from pumphouse.workflows.evacuate_node.outlook import Elsewhere
 from tests.fakes.world import SMALL
 from tests.unit.workflows.rig import Rig
 
@@ -170,3 +172,28 @@ def test_a_node_kept_for_other_tenants_is_no_target(rig: Rig) -> None:
         "filter_tenant_id": next(iter(rig.old.all_servers.values())).project_id
     }
     assert "aggregate-unknown" in codes(rig.plan("evacuate_node"))
+
+
+def test_the_next_best_target_is_found_without_reading_all_nodes_each_time(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig.old.add_server("web", "node-3")
+    (server,) = rig.old.all_servers.values()
+    read: list[str] = []
+    for call in ("nodes", "server_groups"):
+        answer = getattr(rig.old, call)
+        monkeypatch.setattr(
+            rig.old, call, lambda call=call, answer=answer, **how: read.append(call) or answer(**how)
+        )
+    room = rig.old.node("node-1").inventory["MEMORY_MB"]
+    size = FlavorSize(1, room.free // 2, 1)
+    elsewhere = Elsewhere(rig.old, rig.clock)
+    servers = [replace(server, id=f"s{n}", flavor=size) for n in range(5)]
+    found = [elsewhere.next_best(s, {"node-3"}) for s in servers]
+    assert sorted(found) == ["", "node-1", "node-1", "node-2", "node-2"], (
+        "what is promised is not promised twice"
+    )
+    assert read == ["nodes", "server_groups"]
+    rig.clock.advance(61)
+    assert elsewhere.next_best(servers[0], {"node-1", "node-3"}) == "node-2"
+    assert read == ["nodes", "server_groups"] * 2

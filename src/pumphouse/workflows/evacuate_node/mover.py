@@ -21,7 +21,7 @@ from pumphouse.domain.server import Migration, Server
 from pumphouse.engine.step import Skipped, StepContext
 from pumphouse.ports.cloud import Cloud
 from pumphouse.workflows.evacuate_node.arrival import restore_state, wait_until_arrived
-from pumphouse.workflows.evacuate_node.outlook import find_server, next_best
+from pumphouse.workflows.evacuate_node.outlook import Elsewhere, find_server
 from pumphouse.workflows.evacuate_node.timing import deadline_s
 from pumphouse.workflows.evacuate_node.verdict import CANNOT, COLD, LEAVE, LIVE, PASSING, judge
 
@@ -40,7 +40,7 @@ CONFIRM_S = 300.0
 class Journey:
     """One server's way from `origin` to another node.
 
-    `home` is the only target of a way back; otherwise the planned target, the next best, and the scheduler's choice are tried in turn.
+    `home` is the only target of a way back; otherwise the planned target, the next best of `elsewhere`, and the scheduler's choice are tried in turn.
     `log` is what is known of it, from a run before a crash too; `save` makes it durable before each act. `provider` is the resource
     provider of `origin`, whose allocations must be gone in the end.
     """
@@ -56,6 +56,7 @@ class Journey:
     patience: float
     planned: str = ""
     home: str = ""
+    elsewhere: Elsewhere | None = None
     provider: str = ""
     save: Callable[[Mapping[str, Any]], None] = lambda _values: None
     log: dict[str, Any] = field(default_factory=dict)
@@ -302,9 +303,9 @@ class Journey:
         if self.planned and self.planned not in tried:
             yield self.planned
         server = self._look()
-        if server is not None:
+        if server is not None and self.elsewhere is not None:
             tried |= {self.planned, *self.log.get("tried", [])}
-            best = next_best(self.cloud, server, {self.origin, *tried})
+            best = self.elsewhere.next_best(server, {self.origin, *tried})
             if best:
                 yield best
         yield ""

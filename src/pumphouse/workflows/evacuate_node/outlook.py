@@ -1,18 +1,22 @@
 """What an evacuation finds when it looks at the clouds: the node, its servers, a verdict and a target for each; plan and steps use it."""
 
+import math
+import threading
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from pumphouse.domain.capacity import Demand, Misfit, Placement, demand_of, place
+from pumphouse.domain.capacity import Demand, Misfit, demand_of, place
 from pumphouse.domain.errors import NotFoundError
 from pumphouse.domain.node import Node
 from pumphouse.domain.server import Server, ServerGroup
+from pumphouse.ports.clock import Clock
 from pumphouse.ports.cloud import Cloud
 from pumphouse.workflows.evacuate_node.timing import estimate_s
 from pumphouse.workflows.evacuate_node.verdict import COLD, LIVE, Verdict, judge
 
+FRESH_S = 60.0
 READERS = 8
 """Ports and group members are read one by one, that many at once."""
 
@@ -81,23 +85,56 @@ def look(
     return Outlook(node, others, prospects, placement.spare)
 
 
-def next_best(cloud: Cloud, server: Server, closed: Collection[str]) -> str:
-    """Where the simulation would put this server now, when `closed` nodes are out of the question; "" for nowhere."""
-    demand = demand_of(server)
-    groups = _groups_of(cloud, [demand])
-    placement: Placement = place(
-        [demand],
-        cloud.nodes(summary=True),
-        groups=groups,
-        hosts=_hosts(cloud, groups, [server]),
-        closed=closed,
-    )
-    return placement.targets.get(server.id, "")
+class Elsewhere:
+    """Where servers could go that their planned target has not taken. All items of a step share one: nodes and groups are read at most once in
+    FRESH_S, and what was promised since is counted. Safe for many threads.
+    """
+
+    def __init__(self, cloud: Cloud, clock: Clock) -> None:
+        self._cloud = cloud
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._read_at = -math.inf
+        self._nodes: dict[str, Node] = {}
+        self._groups: Sequence[ServerGroup] = ()
+
+    def next_best(self, server: Server, closed: Collection[str]) -> str:
+        """Where the simulation would put this server now, when `closed` nodes are out of the question; "" for nowhere."""
+        demand = demand_of(server)
+        groups = _concerned(self._known_groups(), [demand])
+        hosts = _hosts(self._cloud, groups, [server])
+        with self._lock:
+            nodes = list(self._nodes.values())
+            target = place([demand], nodes, groups=groups, hosts=hosts, closed=closed).targets.get(server.id)
+            if target is None:
+                return ""
+            self._nodes[target] = _burdened(self._nodes[target], demand)
+            return target
+
+    def _known_groups(self) -> Sequence[ServerGroup]:
+        with self._lock:
+            if self._clock.monotonic() - self._read_at >= FRESH_S:
+                self._nodes = {n.name: n for n in self._cloud.nodes(summary=True)}
+                self._groups = self._cloud.server_groups()
+                self._read_at = self._clock.monotonic()
+            return self._groups
+
+
+def _burdened(node: Node, demand: Demand) -> Node:
+    inventory = {
+        name: replace(held, used=held.used + demand.resources.get(name, 0))
+        for name, held in node.inventory.items()
+    }
+    return replace(node, inventory=inventory)
 
 
 def _groups_of(cloud: Cloud, demands: Sequence[Demand]) -> list[ServerGroup]:
+    return _concerned(cloud.server_groups(), demands) if demands else []
+
+
+def _concerned(groups: Iterable[ServerGroup], demands: Sequence[Demand]) -> list[ServerGroup]:
     concerned = {d.id for d in demands}
-    return [g for g in cloud.server_groups() if g.member_ids & concerned] if concerned else []
+    return [g for g in groups if g.member_ids & concerned]
 
 
 def _hosts(cloud: Cloud, groups: Sequence[ServerGroup], known: Sequence[Server]) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """The steps of an evacuation: maintenance, a second look, the moves, and the proof that the node is empty; used by EvacuateNode."""
 
+import threading
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -12,7 +13,7 @@ from pumphouse.domain.server import Server
 from pumphouse.engine.step import ItemStep, NewItem, Skipped, Step, StepContext
 from pumphouse.ports.cloud import Cloud
 from pumphouse.workflows.evacuate_node.mover import Journey
-from pumphouse.workflows.evacuate_node.outlook import Prospect, look
+from pumphouse.workflows.evacuate_node.outlook import Elsewhere, Prospect, look
 from pumphouse.workflows.evacuate_node.verdict import LEAVE
 from pumphouse.workflows.evacuate_node.way_back import move_back
 
@@ -90,6 +91,10 @@ class MoveServers(ItemStep):
     name: ClassVar[str] = "move_servers"
     title: ClassVar[str] = "Move the servers"
 
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._elsewhere: Elsewhere | None = None
+
     @override
     def list_items(self, ctx: StepContext) -> Sequence[NewItem]:
         outlook = look(_cloud(ctx), ctx.params["node"], ctx.params)
@@ -108,13 +113,19 @@ class MoveServers(ItemStep):
     @override
     def do_item(self, ctx: StepContext, item: Item) -> Mapping[str, Any] | Skipped:
         try:
-            result = _journey(ctx, item).run()
+            result = _journey(ctx, item, self._shared(ctx)).run()
         except PermanentError as error:
             _give_up(ctx, item.key, error.message)
             raise
         if _given_up(ctx, item.key):
             _give_up(ctx, item.key, "")
         return result
+
+    def _shared(self, ctx: StepContext) -> Elsewhere:
+        with self._lock:
+            if self._elsewhere is None:
+                self._elsewhere = Elsewhere(_cloud(ctx), ctx.clock)
+            return self._elsewhere
 
     @override
     def undo_item(self, ctx: StepContext, item: Item) -> None:
@@ -238,7 +249,7 @@ def _new_item(prospect: Prospect, planned: Mapping[str, Any], ctx: StepContext) 
     )
 
 
-def _journey(ctx: StepContext, item: Item) -> Journey:
+def _journey(ctx: StepContext, item: Item, elsewhere: Elsewhere) -> Journey:
     params = ctx.params
     return Journey(
         ctx=ctx,
@@ -250,6 +261,7 @@ def _journey(ctx: StepContext, item: Item) -> Journey:
         suspended=params["suspended"],
         parallel=params["parallel"],
         patience=params["patience"],
+        elsewhere=elsewhere,
         planned=str(item.data.get("target", "")),
         provider=str(item.data.get("provider", "")),
         save=lambda values: ctx.remember_item(item, **values),
