@@ -77,3 +77,11 @@ def test_two_commands_do_not_work_on_one_lab(tmp_path: Path) -> None:
         pass
     with Lock(path, wait=False):
         pass
+
+
+def test_too_little_memory_is_said_plainly() -> None:
+    assert not preflight.check_memory(2, 4096)
+    (problem,) = preflight.check_memory(2, 4095)
+    assert "4095 MiB of memory are available" in problem.message
+    assert "4096" in problem.message
+    assert not preflight.check_memory(1, 2048)

@@ -5,6 +5,8 @@ import shutil
 import socket
 from pathlib import Path
 
+import psutil
+
 from pumphouse.lab.errors import LabConfigurationError, LabError, PreflightError
 from pumphouse.lab.layout import Layout, cache_dir
 from pumphouse.lab.processes import Processes
@@ -29,6 +31,8 @@ MIB = 1024 * 1024
 RAM_MIB = 900
 STATE_MIB = 1500
 RELEASE_MIB = 1200
+MEMORY_MIB = 2048
+"""For each cloud: about 1.6 GiB when idle, the rest for bursts."""
 SOCKET_PATH_MAX = 107
 
 
@@ -44,6 +48,8 @@ def check(layout: Layout, topology: Topology, processes: Processes) -> None:
     problems += missing_programs()
     problems += missing_pythons(topology)
     problems += _space(layout, topology)
+    if not any(processes.alive(name) for name in processes.records()):
+        problems += check_memory(len(topology.clouds), psutil.virtual_memory().available // MIB)
     problems += ports_in_use(layout, len(topology.clouds), processes)
     if problems:
         raise PreflightError(problems)
@@ -98,6 +104,19 @@ def check_space(name: str, path: Path, needed_mib: int) -> list[LabError]:
             path,
             f"{free_mib} MiB free, {needed_mib} needed",
             hint=f"Make room on the file system of {existing}.",
+        )
+    ]
+
+
+def check_memory(clouds: int, available_mib: int) -> list[LabError]:
+    """A problem if there is less memory than that many clouds take with their servers and the shared services; a lab that runs has its own."""
+    needed_mib = MEMORY_MIB * clouds
+    if available_mib >= needed_mib:
+        return []
+    return [
+        LabError(
+            f"{available_mib} MiB of memory are available, and {clouds} clouds need {needed_mib}",
+            hint="End what else takes memory, take a larger machine, or bring up fewer clouds (--cloud).",
         )
     ]
 
