@@ -2,8 +2,6 @@
 
 import os
 import shutil
-import threading
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,30 +9,40 @@ from typing_extensions import override
 
 from pumphouse.domain.environment import Environment
 from pumphouse.domain.errors import DeployerError, TemporaryError
+from pumphouse.drivers.clock import SystemClock
 from pumphouse.drivers.deployers.command.guard import lock_directory, only_one
 from pumphouse.drivers.deployers.command.options import parse_options
 from pumphouse.drivers.deployers.command.process import Ended, Exit, run_script
 from pumphouse.drivers.deployers.command.scrub import Scrubber, secrets_in
+from pumphouse.drivers.deployers.policy_host import AskedPolicyHost, Reply
+from pumphouse.ports.clock import Clock
 from pumphouse.ports.deployer import Capabilities, Deployer, NodeDeployState, Progress, Role
+from pumphouse.ports.policy import PolicyHost
 
 CONTRACT_VERSION = 1
 INHERITED = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSH_AUTH_SOCK")
 """What scripts get of our environment unasked; the rest of it holds our own secrets."""
 SETTLE_EVERY_S = 2.0
 DEFAULT_RETRY_S = 60.0
+POLICY_S = 120.0
+"""The least time for a question about a policy: a service's Python has to start on a controller, and judges hundreds of rules."""
+MAX_POLICY_ANSWER = 16 * 1024 * 1024
 BUSY = frozenset({NodeDeployState.INSTALLING, NodeDeployState.REMOVING})
 
 
 class CommandDeployer(Deployer):
     """Runs a script per action. The `state` script is asked before and after each act, so a repeated call does nothing twice."""
 
-    def __init__(self, environment: Environment, options: Mapping[str, Any]) -> None:
-        """Check the options.
+    def __init__(
+        self, environment: Environment, options: Mapping[str, Any], clock: Clock | None = None
+    ) -> None:
+        """Check the options. The loader of drivers gives no clock: then it is the machine's.
 
         Raises:
             InvalidInputError: naming the option that is wrong.
         """
         self._environment = environment
+        self._clock = clock or SystemClock()
         self._options = parse_options(options)
         passed = {n: os.environ[n] for n in self._options.pass_env if n in os.environ}
         self._env = (
@@ -103,17 +111,46 @@ class CommandDeployer(Deployer):
     def unregister(self, node: str) -> None:
         self._tell("unregister", node)
 
+    @override
+    def policy(self) -> PolicyHost | None:
+        if "policy" not in self._options.commands:
+            return None
+        return AskedPolicyHost(self._environment.name, self._ask_policy)
+
+    def _ask_policy(self, verb: str, service: str, document: Mapping[str, Any]) -> Reply:
+        """One call of the policy script. What it prints beside its answer is kept for an error only."""
+        told = {
+            "contract_version": CONTRACT_VERSION,
+            "action": "policy",
+            "environment": self._environment.name,
+            "options": dict(self._options.site),
+            **document,
+        }
+        ended = run_script(
+            (*self._options.commands["policy"], verb, *([service] if service else [])),
+            told,
+            env=self._env,
+            directory=self._options.directory,
+            timeout_s=max(self._options.question_timeout_s, POLICY_S),
+            progress=_nobody,
+            scrubber=self._scrubber,
+            max_answer=MAX_POLICY_ANSWER,
+        )
+        what = f"policy {verb} {service}".strip()
+        if ended.code != Exit.REFUSED or not {"conflict", "invalid"} & set(ended.answer):
+            self._judge(what, "", ended)
+        return Reply(ended.code, ended.answer, "; ".join(ended.last_words))
+
     def _bring(
         self, node: str, role: Role | None, action: str, wanted: NodeDeployState, progress: Progress
     ) -> None:
-        until = time.monotonic() + self._options.timeout_s
-        with only_one(
-            lock_directory(self._options.lock_dir), self._environment.name, node, self._options.timeout_s
-        ) as lock:
+        until = self._clock.monotonic() + self._options.timeout_s
+        locks = lock_directory(self._options.lock_dir)
+        with only_one(locks, self._environment.name, node, self._options.timeout_s, self._clock) as lock:
             # a call before a crash may have done it, or something that it started may still be at it
             if self._settled(node, until, progress) is wanted:
                 return
-            ended = self._run(action, node, role, until - time.monotonic(), progress, lock)
+            ended = self._run(action, node, role, until - self._clock.monotonic(), progress, lock)
             self._judge(action, node, ended)
             state = self._settled(node, until, progress)
         if state is not wanted:
@@ -125,11 +162,11 @@ class CommandDeployer(Deployer):
     def _settled(self, node: str, until: float, progress: Progress) -> NodeDeployState:
         """The node's state once nothing works on it any more, or when the time is over."""
         told = ""
-        while (state := self.state(node)) in BUSY and time.monotonic() < until:
+        while (state := self.state(node)) in BUSY and self._clock.monotonic() < until:
             if state != told:
                 progress(f"{node} is {state}; waiting")
                 told = state
-            threading.Event().wait(SETTLE_EVERY_S)
+            self._clock.sleep(SETTLE_EVERY_S)
         return state
 
     def _tell(self, action: str, node: str) -> None:
@@ -178,7 +215,11 @@ class CommandDeployer(Deployer):
         """
         if ended.code == Exit.OK:
             return
-        what = f"{action} of {node} in {self._environment.name}"
+        what = (
+            f"{action} of {node} in {self._environment.name}"
+            if node
+            else f"{action} in {self._environment.name}"
+        )
         last = "; ".join(ended.last_words) or "it printed nothing"
         if ended.code == Exit.TRY_LATER:
             raise TemporaryError(

@@ -4,13 +4,12 @@ import fcntl
 import hashlib
 import os
 import tempfile
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from pumphouse.domain.errors import TemporaryError
+from pumphouse.ports.clock import Clock
 
 LOOK_EVERY_S = 0.2
 
@@ -26,7 +25,7 @@ def lock_directory(chosen: str | None) -> Path:
 
 
 @contextmanager
-def only_one(directory: Path, environment: str, node: str, wait_s: float) -> Iterator[int]:
+def only_one(directory: Path, environment: str, node: str, wait_s: float, clock: Clock) -> Iterator[int]:
     """Hold the lock of a node; gives its descriptor, to be inherited by the script.
 
     When Pumphouse is killed, a script that goes on holds the lock until it ends, so that a new call does not run a second one beside it.
@@ -38,7 +37,7 @@ def only_one(directory: Path, environment: str, node: str, wait_s: float) -> Ite
     name = hashlib.sha256(f"{environment}/{node}".encode()).hexdigest()[:24]
     handle = os.open(directory / f"{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        _wait_for(handle, wait_s, f"{environment}/{node}")
+        _wait_for(handle, wait_s, f"{environment}/{node}", clock)
         try:
             yield handle
         finally:
@@ -48,19 +47,18 @@ def only_one(directory: Path, environment: str, node: str, wait_s: float) -> Ite
         os.close(handle)
 
 
-def _wait_for(handle: int, wait_s: float, node: str) -> None:
-    until = time.monotonic() + wait_s
-    pause = threading.Event()
+def _wait_for(handle: int, wait_s: float, node: str, clock: Clock) -> None:
+    until = clock.monotonic() + wait_s
     while True:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            if time.monotonic() >= until:
+            if clock.monotonic() >= until:
                 raise TemporaryError(
                     f"another deployer script still works on {node}",
                     hint="Wait for it, or end it if it hangs; then retry the operation.",
                     after_s=30,
                 ) from None
-            pause.wait(LOOK_EVERY_S)
+            clock.sleep(LOOK_EVERY_S)
         else:
             return

@@ -24,6 +24,7 @@ DRAIN_S = 1.0
 """How long to wait for the last lines after a script's end: a daemon that it started may keep the pipe open for ever."""
 LAST_WORDS = 8
 MAX_ANSWER = 64 * 1024
+"""Of a line in bytes; more for who asks for it (`max_answer`)."""
 
 
 class Exit(IntEnum):
@@ -60,6 +61,7 @@ def run_script(
     progress: Progress,
     scrubber: Scrubber,
     keep_open: Sequence[int] = (),
+    max_answer: int = MAX_ANSWER,
 ) -> Ended:
     """Run `argv` without a shell in a process group of its own. `keep_open` are descriptors that it inherits.
 
@@ -84,7 +86,7 @@ def run_script(
             hint="Look at the path, its mode and its first line (#!) on the host where Pumphouse runs.",
         ) from exc
     try:
-        return _Conversation(process, document, progress, scrubber, started).run(timeout_s)
+        return _Conversation(process, document, progress, scrubber, started, max_answer).run(timeout_s)
     finally:
         if process.poll() is None:
             _kill(process, signal.SIGKILL)
@@ -101,12 +103,14 @@ class _Conversation:
         progress: Progress,
         scrubber: Scrubber,
         started: float,
+        max_answer: int,
     ) -> None:
         self._process = process
         self._document = document
         self._progress = progress
         self._scrubber = scrubber
         self._started = started
+        self._max_answer = max_answer
         # None marks the end of one of the two streams
         self._lines: queue.Queue[tuple[bool, str] | None] = queue.Queue(maxsize=1000)
         self._last_words: deque[str] = deque(maxlen=LAST_WORDS)
@@ -185,7 +189,7 @@ class _Conversation:
 
     def _read(self, stream: IO[bytes], is_stdout: bool) -> None:
         with contextlib.suppress(ValueError, OSError), stream:
-            while raw := stream.readline(MAX_ANSWER):
+            while raw := stream.readline(self._max_answer):
                 self._lines.put((is_stdout, raw.decode("utf-8", "replace").rstrip("\r\n")))
         self._lines.put(None)
 
