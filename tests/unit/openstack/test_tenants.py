@@ -140,8 +140,9 @@ def test_a_name_of_two_domains_is_ambiguous_and_named_with_its_domain(
 def test_the_domain_itself_is_no_tenant(sim: SimulatedCloud, tenants: OpenStackTenants) -> None:
     reply(sim, "projects/default", project=project("default", "Default", is_domain=True))
     reply(sim, "projects", projects=[])
-    with pytest.raises(NotFoundError):
-        tenants.tenant("default")
+    for name in ("default", ""):
+        with pytest.raises(NotFoundError):
+            tenants.tenant(name)
 
 
 # -- people

@@ -85,13 +85,14 @@ class Projects:
 
     def _by_id(self, name_or_id: str) -> Rows:
         try:
-            row = self._http.get("identity", f"/projects/{quote(name_or_id, safe='')}")["project"]
+            body = self._http.get("identity", f"/projects/{quote(name_or_id, safe='')}")
         except (
             NotFoundError,
             CredentialsError,
         ):  # a name that is no id is refused by some policies before it is missed
             return []
-        return [] if row.get("is_domain") else [row]
+        row = body.get("project")  # "" and ".." make another path of it
+        return [] if row is None or row.get("is_domain") else [row]
 
     def _by_name(self, name: str) -> Rows:
         rows = keystone_rows(self._http, "/projects", "projects", {"name": name})
