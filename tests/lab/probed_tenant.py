@@ -94,6 +94,7 @@ def _make_user(admin: Connection, tenant: ProbedTenant, name: str, role: str) ->
 
 def _make_network(admin: Connection, mine: Connection, tenant: ProbedTenant, prefix: str) -> None:
     things = tenant.things
+    tenant.later(lambda: _delete_groups(admin, tenant.id))  # the last, when no port uses them any more
     network = mine.network.create_network(name=f"{prefix}-net")
     tenant.later(lambda: admin.network.delete_network(network.id))
     subnet = mine.network.create_subnet(name=f"{prefix}-sub", network_id=network.id, ip_version=4, cidr="10.77.0.0/24")  # fmt: skip
@@ -104,7 +105,6 @@ def _make_network(admin: Connection, mine: Connection, tenant: ProbedTenant, pre
     port = mine.network.create_port(name=f"{prefix}-port", network_id=network.id)
     tenant.later(lambda: admin.network.delete_port(port.id))
     group = mine.network.create_security_group(name=f"{prefix}-group")
-    tenant.later(lambda: _delete_groups(admin, tenant.id))
     public = next((n for n in admin.network.networks(is_router_external=True) if n.subnet_ids), None)
     if public is not None:
         mine.network.update_router(router, external_gateway_info={"network_id": public.id})
@@ -117,7 +117,8 @@ def _make_network(admin: Connection, mine: Connection, tenant: ProbedTenant, pre
 
 def _delete_groups(admin: Connection, tenant_id: str) -> None:
     for group in list(admin.network.security_groups(project_id=tenant_id)):
-        admin.network.delete_security_group(group.id)
+        with suppress(SDKException):
+            admin.network.delete_security_group(group.id)
 
 
 def _make_storage(mine: Connection, tenant: ProbedTenant, prefix: str) -> None:

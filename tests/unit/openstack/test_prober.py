@@ -12,6 +12,7 @@ from pumphouse.drivers.openstack.probe_actions import ACTIONS
 from pumphouse.drivers.openstack.probe_session import TRIES
 from pumphouse.drivers.openstack.prober import OpenStackProber
 from tests.fakes.clock import FakeClock
+from tests.simulated.content import PROJECT
 from tests.simulated.server import Fault, Request
 from tests.unit.openstack.tenant_cloud import MARK, MEMBER, OTHER, TENANT, TenantCloud, full_tenant, thing
 
@@ -291,3 +292,17 @@ def test_cleaning_waits_for_what_cannot_go_yet(sim: TenantCloud, prober: OpenSta
     sim.stubborn["ours"] = 10_000
     with pytest.raises(CloudFaultError, match="snapshot ours"):
         prober.clean(TENANT, MARK)
+
+
+def test_configured_endpoints_get_the_members_own_project(sim: TenantCloud, prober: OpenStackProber) -> None:
+    override = {"block-storage": f"{sim.url}/volume/v3/{PROJECT}", "image": f"{sim.url}/image"}
+    settings = CloudSettings(cloud="sim", auth_type="password", auth=sim.auth, endpoint_overrides=override)
+    made = OpenStackProber("sim", settings, FakeClock())
+    try:
+        urls = made.log_in(MEMBER, "sesame", TENANT).urls
+    finally:
+        made.close()
+    assert urls["cinder"] == f"{sim.url}/volume/v3/{TENANT}"
+    assert urls["glance"] == f"{sim.url}/image/v2"
+    from_catalog = prober.log_in(MEMBER, "sesame", TENANT).urls
+    assert from_catalog["cinder"] == override["block-storage"], "the catalog of a token names its own project"
