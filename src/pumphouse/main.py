@@ -242,11 +242,13 @@ class ProcessWiring:
     def connect(self, options: Options) -> Connection:
         """To the configured server, or to an application made here."""
         from pumphouse.client.connect import in_process, over_http
+        from pumphouse.drivers.token_file import read_needed
         from pumphouse.services.access import Actor, LocalOperator, Role
 
         settings = _settings(options)
         if settings.server:
-            client = over_http(settings.server, _token_for_client(settings))
+            token = settings.token.get_secret_value() if settings.token else read_needed(settings.own_token)
+            client = over_http(settings.server, token)
             return Connection(client, in_process=False, close=client.close)
         _configure_logs(settings, to_stderr=False)
         application = build_application(settings, clock=self.clock)
@@ -263,8 +265,9 @@ class ProcessWiring:
         """Run the server until SIGINT or SIGTERM."""
         import uvicorn
 
+        from pumphouse.drivers.token_file import read_or_make
         from pumphouse.engine.recovery import Recovery
-        from pumphouse.services.access import Role, Token, TokenAuthenticator
+        from pumphouse.services.access import Role, Token, TokenAuthenticator, hash_token
         from pumphouse.services.lifting import Lifting
 
         settings = _settings(options)
@@ -273,7 +276,7 @@ class ProcessWiring:
         recovery = Recovery(application.engine(), every_s=settings.owner_timeout_s)
         lifting = Lifting(application.services, application.stores, self.clock, settings.owner_timeout_s)
         try:
-            tokens = [Token("server", Role.ADMIN, _own_token_digest(settings))]
+            tokens = [Token("server", Role.ADMIN, hash_token(read_or_make(settings.own_token)))]
             tokens += [Token(t.name, Role[t.role.upper()], t.sha256) for t in settings.tokens]
             application.outbox.start()
             recovery.start()
@@ -376,19 +379,6 @@ def _outbox(settings: "Settings", stores: "Stores", clock: Clock) -> "Outbox":
         notifiers.append(WebhookNotifier(settings.webhook_url, timeout_s=settings.webhook_timeout_s))
     notifiers.append(LogNotifier())
     return Outbox(stores, notifiers, clock, give_up_s=settings.webhook_give_up_s)
-
-
-def _own_token_digest(settings: "Settings") -> str:
-    from pumphouse.drivers.token_file import read_or_make
-    from pumphouse.services.access import hash_token
-
-    return hash_token(read_or_make(settings.own_token))
-
-
-def _token_for_client(settings: "Settings") -> str:
-    from pumphouse.drivers.token_file import read_needed
-
-    return settings.token.get_secret_value() if settings.token else read_needed(settings.own_token)
 
 
 def _user() -> str:
