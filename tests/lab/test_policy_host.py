@@ -122,8 +122,14 @@ def test_what_a_service_began_before_may_end(lab: TestLab) -> None:
         cloud.network.create_subnet(
             network_id=network.id, ip_version=4, cidr="10.9.8.0/24", project_id=site.scene.project_id
         )
-        flavor = min(cloud.compute.flavors(), key=lambda f: (f.ram, f.disk))
-        image = next(i for i in cloud.image.images(visibility="public") if i.status == "active")
+        flavor = cloud.compute.create_flavor(name=f"polb-{network.id}", ram=64, vcpus=1, disk=1)
+        image = cloud.create_image(
+            f"polb-{network.id}",
+            data=b"x" * 1024,
+            disk_format="raw",
+            container_format="bare",
+            visibility="public",
+        )
         body = {
             "name": "polb",
             "flavorRef": flavor.id,
@@ -148,6 +154,8 @@ def test_what_a_service_began_before_may_end(lab: TestLab) -> None:
         assert member.ask("nova", "POST", f"/servers/{server}/action", {"suspend": None}).status_code == 403
         log = member.ask("nova", "POST", f"/servers/{server}/action", {"os-getConsoleOutput": {}})
         assert log.status_code != 403, log.text
+        cloud.compute.delete_flavor(flavor)
+        cloud.image.delete_image(image)
 
 
 @pytest.mark.parametrize(
