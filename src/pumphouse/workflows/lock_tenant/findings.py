@@ -26,6 +26,7 @@ def entering(look: Look, *, allow_partial: bool, until: datetime | None, now: da
         *_services(look, allow_partial=allow_partial),
         *_out_of_reach(look, allow_partial=allow_partial),
         *_writers(look),
+        *(warning("not-readable", f"tenant {look.tenant.name}", gap) for gap in look.people.gaps),
         *_interrupted(look),
         *_in_transition(look),
     ]
@@ -54,7 +55,9 @@ def _services(look: Look, *, allow_partial: bool) -> Iterable[Finding]:
             yield make("not-fenced", f"service {service}", f"{_why_open(look, service)}. {words}", _remedy(allow_partial=allow_partial))  # fmt: skip
             continue
         words = HOW[chosen[0]]
-        if chosen[0] is Means.ROLES and service not in look.facts.honours and service != "keystone":
+        if chosen[0] is Means.ROLES and service == "keystone":
+            words = "members may go on keeping credentials of their own there, which hold no more than `reader` meanwhile"
+        elif chosen[0] is Means.ROLES and service not in look.facts.honours:
             words = f"{words}; whether it does is tried with a reader of ours before anything is changed"
         yield info("fenced", f"service {service}", words)
     for service, why in look.deaf.items():

@@ -13,7 +13,8 @@ from pumphouse.engine.step import Skipped, Step, StepContext
 from pumphouse.workflows.lock_tenant.by_roles import named, read
 from pumphouse.workflows.lock_tenant.canary import Canary, broken, is_canary, remove_all, try_all
 from pumphouse.workflows.lock_tenant.findings import names
-from pumphouse.workflows.lock_tenant.raising import BASELINE, PROOF_PAUSE_S, PROOF_TRIES, SNAPSHOT, left
+from pumphouse.workflows.lock_tenant.proof import PROOF_PAUSE_S, PROOF_TRIES
+from pumphouse.workflows.lock_tenant.raising import BASELINE, SNAPSHOT, left
 from pumphouse.workflows.lock_tenant.scene import Scene
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from pumphouse.domain.errors import ConflictError
 from pumphouse.domain.fence import FenceEntry
-from pumphouse.domain.tenant import EffectiveRole, Grant
+from pumphouse.domain.tenant import EffectiveRole, Grant, Source
 from pumphouse.ports.identity import Tenants
 from pumphouse.workflows.lock_tenant.scene import Scene
 
@@ -75,9 +75,12 @@ class RoleBook:
         # a role that was tried and writes nowhere does no harm
         return self.assessed.get(grant.role_id, {}).get("writes", True)
 
-    def strongest(self, held: Iterable[EffectiveRole | Grant]) -> str:
-        """Id of the strongest ordinary role among those that are held; `member` (or `reader`) when nobody holds any."""
-        ordinary = {h.role_id for h in held if not self.is_kept(h.role_id)}
+    def strongest(self, held: Iterable[EffectiveRole]) -> str:
+        """Id of the strongest role that an ordinary member has in the tenant; `member` (or `reader`) when it has none."""
+        here = [role for role in held if not role.sources & {Source.DOMAIN, Source.SYSTEM}]
+        # an operator has the ordinary roles as well, which his own implies
+        operators = {role.user_id for role in here if self.is_kept(role.role_id)}
+        ordinary = {role.role_id for role in here if role.user_id not in operators}
         if not ordinary:
             ordinary = {role for role, name in self.names.items() if name in ("member", READER)}
         return max(sorted(ordinary), key=self._strength)

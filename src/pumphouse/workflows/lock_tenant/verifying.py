@@ -13,7 +13,7 @@ from pumphouse.domain.operation import Item
 from pumphouse.engine.step import ItemStep, NewItem, Skipped, Step, StepContext
 from pumphouse.workflows.lock_tenant.canary import Canary, broken, remove_all, try_all
 from pumphouse.workflows.lock_tenant.findings import names
-from pumphouse.workflows.lock_tenant.raising import strong_services
+from pumphouse.workflows.lock_tenant.proof import strong_services
 from pumphouse.workflows.lock_tenant.role_book import RoleBook
 from pumphouse.workflows.lock_tenant.scene import Scene
 from pumphouse.workflows.lock_tenant.steps import MECHANISMS
@@ -66,8 +66,7 @@ class ProveServices(ItemStep):
         if not self._canary.user_id:
             people = scene.tenants.people(scene.tenant_id)
             book = RoleBook.at(scene, people.grants)
-            held = [r for r in people.roles if not {"domain", "system"} & {str(s) for s in r.sources}]
-            self._canary.make(ctx, scene, book.strongest(held), label="verify")
+            self._canary.make(ctx, scene, book.strongest(people.roles), label="verify")
         results = try_all(ctx, scene, [self._canary.log_in(ctx, scene)], services=[item.key])
         self._keep(ctx, scene, item.key, results)
         holes = broken(results)
@@ -75,7 +74,7 @@ class ProveServices(ItemStep):
             return {"tried": sum(1 for r in results if r.status)}
         words = names(f"{r.action} answered {r.status or 'nothing'}" for r in holes)
         if item.key not in strong_services(fence):
-            return Skipped(f"not protected, as the plan said: {words}")
+            return Skipped(f"open, as the plan said: {words}")
         _tell(ctx, f"{item.key}: {words}")
         raise PermanentError(
             f"{item.key} is open: {words}", hint="put it up again: pumphouse tenant maintenance on"

@@ -25,7 +25,8 @@ from pumphouse.workflows.lock_tenant.choice import wanted_means
 from pumphouse.workflows.lock_tenant.findings import entering, names
 from pumphouse.workflows.lock_tenant.lifting import BeginLifting, CompareGrants, ForgetFence, ProveAccess
 from pumphouse.workflows.lock_tenant.look import Look, look
-from pumphouse.workflows.lock_tenant.raising import ActAsMember, Prove, RecordTenant, Settle, Stand, TryReader
+from pumphouse.workflows.lock_tenant.proof import Prove
+from pumphouse.workflows.lock_tenant.raising import ActAsMember, RecordTenant, Settle, Stand, TryReader
 from pumphouse.workflows.lock_tenant.scene import TO_RESTORE, Scene
 from pumphouse.workflows.lock_tenant.steps import (
     MECHANISMS,
