@@ -64,6 +64,10 @@ class TenantReader(Protocol):
         """Role id -> ids of the roles that it implies, directly and through others."""
         ...
 
+    def service_types(self) -> Sequence[str]:
+        """The official types of the services in the catalog (volumev3 is `block-storage`), sorted. Comes with the token."""
+        ...
+
     def our_user_id(self) -> str:
         """The user that we are: his access is never touched."""
         ...

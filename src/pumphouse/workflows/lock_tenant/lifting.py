@@ -7,13 +7,13 @@ from typing import ClassVar
 from typing_extensions import override
 
 from pumphouse.domain.errors import PermanentError
-from pumphouse.domain.fence import EntryState, FenceState, ProbeResult
+from pumphouse.domain.fence import PROOF_MEMORY, EntryState, FenceState, ProbeResult
 from pumphouse.domain.finding import Severity
 from pumphouse.engine.step import Skipped, Step, StepContext
 from pumphouse.workflows.lock_tenant.by_roles import named, read
 from pumphouse.workflows.lock_tenant.canary import Canary, broken, is_canary, remove_all, try_all
 from pumphouse.workflows.lock_tenant.findings import names
-from pumphouse.workflows.lock_tenant.proof import PROOF_PAUSE_S, PROOF_TRIES
+from pumphouse.workflows.lock_tenant.proof import PROOF_PAUSE_S, PROOF_TRIES, written
 from pumphouse.workflows.lock_tenant.raising import BASELINE, SNAPSHOT, left
 from pumphouse.workflows.lock_tenant.scene import Scene
 
@@ -123,6 +123,7 @@ class ProveAccess(Step):
             nonlocal tries
             tries += 1
             results = try_all(ctx, scene, [canary.log_in(ctx, scene)], wanted="let through")
+            ctx.remember(**{PROOF_MEMORY: list(written(results))})
             missing = [r for r in broken(results) if not r.writes or f"{r.service}/{r.action}" in before]
             return missing if tries >= PROOF_TRIES or not missing else None
 

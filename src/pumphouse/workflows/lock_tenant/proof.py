@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from typing_extensions import override
 
 from pumphouse.domain.errors import PermanentError
-from pumphouse.domain.fence import STRONG, Fence, Means, ProbeResult
+from pumphouse.domain.fence import PROOF_MEMORY, STRONG, Fence, Means, ProbeResult
 from pumphouse.domain.finding import Severity
 from pumphouse.engine.step import Step, StepContext
 from pumphouse.ports.probes import ProbeLogin
@@ -72,10 +72,16 @@ class Prove(Step):
 
 
 def keep_proof(ctx: StepContext, scene: Scene, results: Sequence[ProbeResult]) -> None:
-    """Record the table with the fence."""
-    proof = tuple({**asdict(r), "verdict": str(r.verdict)} for r in results)
+    """Record the table with the fence, and with the operation."""
+    proof = written(results)
     fence = replace(scene.standing_fence(), proof=proof, proven_at=ctx.clock.now())
     ctx.tools.fences.put_fence(fence)
+    ctx.remember(**{PROOF_MEMORY: list(proof)})
+
+
+def written(results: Sequence[ProbeResult]) -> tuple[dict[str, Any], ...]:
+    """The table, JSON-safe."""
+    return tuple({**asdict(r), "verdict": str(r.verdict)} for r in results)
 
 
 def judge(ctx: StepContext, fence: Fence, results: Sequence[ProbeResult]) -> None:
@@ -95,7 +101,7 @@ def judge(ctx: StepContext, fence: Fence, results: Sequence[ProbeResult]) -> Non
         )  # fmt: skip
         raise PermanentError(
             message,
-            hint="what was changed stays: retry when the cause is removed, or take it off: pumphouse tenant maintenance off",
+            hint=f"what was changed stays: retry when the cause is removed, or take it off: pumphouse tenant maintenance off {fence.environment}/{fence.tenant_id}",
         )
     denied = sum(1 for r in tried if r.writes and r.status == 403)
     allowed = sum(1 for r in tried if not r.writes and r.status < 300)

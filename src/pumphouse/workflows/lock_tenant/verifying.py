@@ -1,19 +1,19 @@
 """The steps of `tenant maintenance verify`: the journal against the clouds, then every service as a member. Used by VerifyTenant."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from typing_extensions import override
 
 from pumphouse.domain.errors import PermanentError
-from pumphouse.domain.fence import EntryState, ProbeResult
+from pumphouse.domain.fence import PROOF_MEMORY, EntryState, ProbeResult
 from pumphouse.domain.finding import Severity
 from pumphouse.domain.operation import Item
 from pumphouse.engine.step import ItemStep, NewItem, Skipped, Step, StepContext
 from pumphouse.workflows.lock_tenant.canary import Canary, broken, remove_all, try_all
 from pumphouse.workflows.lock_tenant.findings import names
-from pumphouse.workflows.lock_tenant.proof import strong_services
+from pumphouse.workflows.lock_tenant.proof import strong_services, written
 from pumphouse.workflows.lock_tenant.role_book import RoleBook
 from pumphouse.workflows.lock_tenant.scene import Scene
 from pumphouse.workflows.lock_tenant.steps import MECHANISMS
@@ -83,8 +83,10 @@ class ProveServices(ItemStep):
     def _keep(self, ctx: StepContext, scene: Scene, service: str, results: Sequence[ProbeResult]) -> None:
         fence = scene.standing_fence()
         others = [p for p in fence.proof if p.get("service") != service]
-        table = (*others, *({**asdict(r), "verdict": str(r.verdict)} for r in results))
-        ctx.tools.fences.put_fence(replace(fence, proof=tuple(table), proven_at=ctx.clock.now()))
+        ctx.tools.fences.put_fence(
+            replace(fence, proof=(*others, *written(results)), proven_at=ctx.clock.now())
+        )
+        ctx.remember(**{PROOF_MEMORY: [*ctx.recall(PROOF_MEMORY, []), *written(results)]})
 
 
 class RemoveMember(Step):
