@@ -223,6 +223,20 @@ class TestByRoles:
         assert bare.events("tenant.maintenance_failed")
 
 
+    @pytest.mark.parametrize("policies", [True, False])
+    def test_a_tenant_that_was_deleted_meanwhile_can_be_lifted(self, tmp_path: Path, policies: bool) -> None:
+        rig = FenceRig(tmp_path, policies=policies, inherited=policies)
+        assert rig.run("lock_tenant").status is DONE
+        del rig.keystone.projects[rig.tenant.id]
+        for grant in [g for g in rig.keystone.assignments.values() if g.place_id == rig.tenant.id]:
+            rig.keystone.take(grant)
+        off = rig.run("unlock_tenant")
+        assert off.status is DONE, rig.errors(off)
+        assert rig.is_open
+        assert rig.stores.fences() == []
+        rig.close()
+
+
 class TestWeakMeans:
     def test_locks_are_ours_and_theirs_stay(self, bare: FenceRig) -> None:
         before = bare.snapshot_all()

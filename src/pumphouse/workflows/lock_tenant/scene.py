@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pumphouse.domain.errors import ConflictError
+from pumphouse.domain.errors import ConflictError, NotFoundError
 from pumphouse.domain.fence import EntryState, Fence, FenceEntry
 from pumphouse.engine.step import StepContext
 from pumphouse.engine.workflow import PlanContext
@@ -54,6 +54,14 @@ class Scene:
     def fence(self) -> Fence | None:
         """The record as it is now."""
         return self.tools.fences.fence(self.environment, self.tenant_id)
+
+    def is_gone(self) -> bool:
+        """Whether the tenant was deleted meanwhile: then there is nobody to give anything back to."""
+        try:
+            self.tenants.tenant(self.tenant_id)
+        except NotFoundError:
+            return True
+        return False
 
     def standing_fence(self) -> Fence:
         """The record, which must be there by now.
