@@ -65,7 +65,7 @@ def look(scene: Scene, wanted: Sequence[Means]) -> Look:
         people = pool.submit(tenants.people, tenant.id)
         servers = pool.submit(lambda: list(tenants.tenant_servers(tenant.id)))
         types = pool.submit(tenants.service_types)
-        views, deaf = _views(scene.policy)
+        views, deaf = views_of(scene.policy)
         present, unknown = _present(types.result())
         passed = _passed_by_reader(scene.policy, views, tenant) if Means.ROLES in wanted else {}
         facts = Facts(
@@ -88,7 +88,7 @@ def look(scene: Scene, wanted: Sequence[Means]) -> Look:
         )
 
 
-def _views(host: PolicyHost | None) -> tuple[Mapping[str, PolicyView], Mapping[str, str]]:
+def views_of(host: PolicyHost | None) -> tuple[Mapping[str, PolicyView], Mapping[str, str]]:
     """A service whose code does not answer is not overridden; the plan says so."""
     views: dict[str, PolicyView] = {}
     deaf: dict[str, str] = {}

@@ -24,7 +24,7 @@ from pumphouse.workflows.lock_tenant.canary import Canary
 from pumphouse.workflows.lock_tenant.choice import wanted_means
 from pumphouse.workflows.lock_tenant.findings import entering, names
 from pumphouse.workflows.lock_tenant.lifting import BeginLifting, CompareGrants, ForgetFence, ProveAccess
-from pumphouse.workflows.lock_tenant.look import Look, look
+from pumphouse.workflows.lock_tenant.look import Look, look, views_of
 from pumphouse.workflows.lock_tenant.proof import Prove
 from pumphouse.workflows.lock_tenant.raising import ActAsMember, RecordTenant, Settle, Stand, TryReader
 from pumphouse.workflows.lock_tenant.scene import TO_RESTORE, Scene
@@ -172,7 +172,7 @@ class UnlockTenant(_OneTenant):
             summary=f"{len(items)} changes are put back, then compared with what was found and tried as a member",
             steps=self.planned_steps(params),
             items=items,
-            findings=_leaving(fence, params),
+            findings=[*_leaving(fence, params), *_neutral_files(scene, fence)],
             estimate_s=PROOF_S + len(items) * PER_CHANGE_S,
         )
 
@@ -259,6 +259,24 @@ def _summary(seen: Look) -> str:
     people = {r.user_id for r in seen.people.roles if not {"domain", "system"} & {str(s) for s in r.sources}}
     open_ = f"; NOT fenced: {', '.join(seen.choice.open)}" if seen.choice.open else ""
     return f"{len(people)} users look, but do not touch: {'; '.join(by) or 'nothing is held'}{open_}"
+
+
+def _neutral_files(scene: Scene, fence: Fence | None) -> list[Finding]:
+    """Where a rule stays in force although its file is gone, a file that says the defaults is left."""
+    held = [s for s, means in fence.means.items() if Means.POLICY in means] if fence else []
+    if not held:
+        return []
+    views, _ = views_of(scene.policy)
+    return [
+        info(
+            "neutral-file",
+            f"service {service}",
+            f"it keeps rules whose file is gone until it is restarted: {view.where} then says the defaults and denies nobody",
+            f"delete it after the next restart of {service}: it hides later changes of its policy",
+        )
+        for service, view in views.items()
+        if service in held and view.keeps_removed
+    ]
 
 
 def _leaving(fence: Fence | None, params: Mapping[str, Any]) -> list[Finding]:

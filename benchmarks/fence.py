@@ -1,0 +1,110 @@
+"""What it costs to swap the roles of a tenant of 500 users and 200 groups, and to give them back, on the lab's Keystone; and how it grows.
+
+Run `python benchmarks/fence.py [--cloud new]` while the lab is up; users, groups and tenants are made and removed, and everything is typed as a
+person would. The time that the services believe old tokens is waited out between the two, and not counted. Nothing here is a test.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from benchmarks.tenant_people import LAB, bare, tenant
+from pumphouse.drivers.clock import SystemClock
+from pumphouse.drivers.openstack.access import load_entry
+from pumphouse.drivers.openstack.tenants import OpenStackTenants
+from pumphouse.drivers.openstack.transport import Transport
+
+SIZES = ((125, 50), (250, 100), (500, 200))
+ON, OFF = ("give_reader", "withdraw_roles"), ("grant_roles_again", "take_reader")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cloud", default="new")
+    parser.add_argument("--lab", type=Path, default=LAB)
+    options = parser.parse_args()
+    settings = load_entry(options.cloud, str(options.lab / "clouds.yaml"))
+    heads = (
+        "users",
+        "groups",
+        "grants",
+        "changes",
+        "plan s",
+        "swap s",
+        "ms each",
+        "back s",
+        "bare s",
+        "ratio",
+    )
+    print("".join(f"{head:>9}" for head in heads))
+    with tempfile.TemporaryDirectory() as state:
+        typed(
+            state,
+            "env",
+            "add",
+            "bench",
+            "--cloud",
+            options.cloud,
+            "--config",
+            str(options.lab / "clouds.yaml"),
+        )
+        for users, groups in SIZES:
+            with tenant(settings, users, groups) as tenant_id:
+                show(options.cloud, settings, state, tenant_id, users, groups)
+
+
+def show(cloud: str, settings: Any, state: str, tenant_id: str, users: int, groups: int) -> None:
+    driver = OpenStackTenants(cloud, settings, SystemClock())
+    before = sorted(g.key for g in driver.grants(tenant_id))
+    began = time.perf_counter()
+    typed(state, "tenant", "maintenance", "on", f"bench/{tenant_id}", "--means", "roles", "--dry-run")
+    plan_s = time.perf_counter() - began
+    on = typed(state, "tenant", "maintenance", "on", f"bench/{tenant_id}", "--means", "roles", "--yes")
+    changes, swap_s = taken(on, ON)
+    off = typed(state, "tenant", "maintenance", "off", f"bench/{tenant_id}", "--yes")
+    _, back_s = taken(off, OFF)
+    assert sorted(g.key for g in driver.grants(tenant_id)) == before, "not as before"
+    http = Transport("bench", settings, SystemClock())
+    # as many writes cost Keystone at least as much as as many small reads
+    headers = dict(http._identity.headers())
+    url = http._identity.url_of("identity").rstrip("/").removesuffix("/v3") + f"/v3/projects/{tenant_id}"
+    bare_s = bare([(url, None)] * changes, headers, 8)
+    print(
+        f"{users:>9}{groups:>9}{len(before):>9}{changes:>9}{plan_s:>9.1f}{swap_s:>9.1f}"
+        f"{1000 * swap_s / changes:>9.1f}{back_s:>9.1f}{bare_s:>9.1f}{swap_s / bare_s:>9.2f}",
+        flush=True,
+    )
+    driver.close()
+    http.close()
+
+
+def taken(operation: Any, steps: tuple[str, ...]) -> tuple[int, float]:
+    """How many items these steps had, and the seconds that they took."""
+    chosen = [step for step in operation["steps"] if step["name"] in steps]
+    count = sum(sum(step["counts"].values()) for step in chosen)
+    return count, sum(
+        (datetime.fromisoformat(s["ended_at"]) - datetime.fromisoformat(s["started_at"])).total_seconds()
+        for s in chosen
+    )
+
+
+def typed(state: str, *words: str) -> Any:
+    """What the command answers, as JSON."""
+    said = subprocess.run(
+        [str(Path(sys.executable).parent / "pumphouse"), *words, "-o", "json"],
+        env={**os.environ, "PUMPHOUSE_STATE_DIR": state}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if said.returncode:
+        raise SystemExit(f"pumphouse {' '.join(words)}: exit {said.returncode}\n{said.stderr[-2000:]}")
+    return json.loads(said.stdout)
+
+
+if __name__ == "__main__":
+    main()
