@@ -1,6 +1,6 @@
 """What it costs to swap the roles of a tenant of 500 users and 200 groups, and to give them back, on the lab's Keystone; and how it grows.
 
-Run `python benchmarks/fence.py [--cloud new]` while the lab is up; users, groups and tenants are made and removed, and everything is typed as a
+Run `python -m benchmarks.fence [--cloud new]` while the lab is up; users, groups and tenants are made and removed, and everything is typed as a
 person would. The time that the services believe old tokens is waited out between the two, and not counted. Nothing here is a test.
 """
 

@@ -342,12 +342,18 @@ def _short(value: Any) -> str:
             f"{k} {_short(v)}" if not isinstance(v, Mapping | list) else str(k) for k, v in value.items()
         )
     if isinstance(value, list):
-        names = [
-            str(v.get("name") or v.get("type") or v.get("id")) if isinstance(v, Mapping) else str(v)
-            for v in value
-        ]
+        names = [_name_of(v) if isinstance(v, Mapping) else str(v) for v in value]
         return ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
     return "" if value is None else str(value)
+
+
+def _name_of(fact: Mapping[str, Any]) -> str:
+    for key in ("name", "type", "id"):
+        if fact.get(key):
+            return str(fact[key])
+    # services of one kind, counted
+    down = f", {fact['down']} down" if fact.get("down") else ""
+    return f"{fact.get('binary', '?')} ({fact.get('up', 0)} up{down})"
 
 
 def _moment(text: Any) -> str:

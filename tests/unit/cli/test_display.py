@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from rich.console import Console
 
+from pumphouse.cli import tables
 from pumphouse.cli.display import LineDisplay, LiveDisplay, display_for
 from pumphouse.cli.tables import counts, duration
 from pumphouse.domain.finding import Severity
@@ -163,3 +164,8 @@ def test_counts_speak_of_the_way_back_too() -> None:
 @pytest.mark.parametrize(("seconds", "text"), [(0.4, "0 s"), (75, "1 min 15 s"), (7500, "2 h 05 min")])
 def test_durations_are_words(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+def test_services_without_a_name_are_named_by_their_program_and_counted() -> None:
+    agents = [{"kind": "compute", "binary": "nova-compute", "up": 2, "down": 1, "disabled": 0}]
+    assert tables._short(agents) == "nova-compute (2 up, 1 down)"
