@@ -102,10 +102,21 @@ def assignments(admin: Connection, tenant_id: str) -> Any:
 
 
 @contextmanager
+def parent_project(admin: Connection, prefix: str) -> Iterator[str]:
+    """The id of a project above the tenant."""
+    identity: Any = admin.identity
+    made = identity.create_project(name=f"{prefix}-parent", domain_id="default")
+    try:
+        yield str(made.id)
+    finally:
+        identity.delete_project(made.id)
+
+
+@contextmanager
 def people_of(
-    admin: Connection, tenant: ProbedTenant, prefix: str, *, inherited: bool = True
+    admin: Connection, tenant: ProbedTenant, prefix: str, *, parent_id: str = ""
 ) -> Iterator[People]:
-    """Give the tenant its people; all are gone afterwards."""
+    """Give the tenant its people; all are gone afterwards. One of them inherits from the parent project, if there is one."""
     identity: Any = admin.identity
     things = {**tenant.things, "flavor": next(iter(admin.compute.flavors())).id}
     found = People(tenant, admin)
@@ -132,9 +143,9 @@ def people_of(
         identity.assign_project_role_to_group(tenant.id, group.id, member.id)
         person("group member", lambda: _password(url, grouped, tenant.id))
 
-        if inherited:
+        if parent_id:
             heir = user("heir")
-            path = f"/OS-INHERIT/domains/default/users/{heir}/roles/{member.id}/inherited_to_projects"
+            path = f"/OS-INHERIT/projects/{parent_id}/users/{heir}/roles/{member.id}/inherited_to_projects"
             assert identity.put(path).status_code == 204
             person("inherited grant", lambda: _password(url, heir, tenant.id))
 

@@ -28,10 +28,12 @@ class ProbedTenant:
 
 
 @contextmanager
-def probed_tenant(admin: Connection, prefix: str, *, server: bool = True) -> Iterator[ProbedTenant]:
+def probed_tenant(
+    admin: Connection, prefix: str, *, server: bool = True, parent_id: str = "default"
+) -> Iterator[ProbedTenant]:
     """A tenant `PREFIX-tenant`, its users `PREFIX-member` and `PREFIX-reader`, and one thing of each kind that a probe tries."""
     identity: Any = admin.identity  # the SDK's type admits Keystone's v2, which no cloud has
-    project = identity.create_project(name=f"{prefix}-tenant", domain_id="default")
+    project = identity.create_project(name=f"{prefix}-tenant", domain_id="default", parent_id=parent_id)
     tenant = ProbedTenant(project.id)
     tenant.later(lambda: identity.delete_project(project.id))
     try:

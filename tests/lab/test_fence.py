@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.lab.conftest import TestLab
-from tests.lab.fenced_people import People, Person, assignments, people_of
+from tests.lab.fenced_people import People, Person, assignments, parent_project, people_of
 from tests.lab.probed_tenant import belongings, probed_tenant
 
 pytestmark = pytest.mark.lab
@@ -32,12 +32,16 @@ def cloud(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="module")
 def people(lab: TestLab, cloud: str) -> Iterator[People]:
     admin = lab.cloud(cloud)
-    with probed_tenant(admin, "fence") as tenant, people_of(admin, tenant, "fence") as everybody:
+    with (
+        parent_project(admin, "fence") as parent,
+        probed_tenant(admin, "fence", parent_id=parent) as tenant,
+        people_of(admin, tenant, "fence", parent_id=parent) as everybody,
+    ):
         yield everybody
 
 
-def is_denied(statuses: dict[str, int]) -> dict[str, int]:
-    return {what: status for what, status in statuses.items() if status != 403}
+def not_denied(statuses: dict[str, int], *, also: frozenset[int] = frozenset()) -> dict[str, int]:
+    return {what: status for what, status in statuses.items() if status not in {403, *also}}
 
 
 class TestOnAndOff:
@@ -94,7 +98,9 @@ class TestOnAndOff:
     )
     def test_nobody_touches_and_everybody_looks(self, people: People, who: str) -> None:
         person: Person = people.persons[who]
-        assert is_denied(person.writes()) == {}
+        # on 2026.2 a role of the operator's own does not even see the tenant's things
+        unseen = frozenset({404}) if who == "custom role" else frozenset()
+        assert not_denied(person.writes(), also=unseen) == {}
         assert person.reads() == self.reads[who]
         assert belongings(people.admin, people.tenant.id) == self.belongings
 
@@ -192,7 +198,7 @@ class TestByRoles:
         admin = lab.cloud(cloud)
         with (
             probed_tenant(admin, "swap") as tenant,
-            people_of(admin, tenant, "swap", inherited=False) as everybody,
+            people_of(admin, tenant, "swap") as everybody,
         ):
             yield everybody
 
