@@ -1,10 +1,13 @@
 """What builds and takes down nodes. docs/contracts/deployer.md states these rules as a table; tests/contracts proves them per driver."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
+from pumphouse.domain.environment import CloudAccess
+from pumphouse.domain.errors import DeployerError
+from pumphouse.domain.settings import EnvironmentSpec
 from pumphouse.ports.policy import PolicyHost
 
 Progress = Callable[[str], None]
@@ -83,6 +86,36 @@ class Deployer(Protocol):
     def register(self, node: str) -> None:
         """Tell the environment's control plane of the new host (Nova: cell_v2 discover_hosts); harmless when repeated."""
         ...
+
+    def releases(self) -> Sequence[str]:
+        """The releases that it can build environments of, oldest first; empty where it builds none."""
+        return ()
+
+    def settable(self, release: str) -> Mapping[str, str]:
+        """Keys of domain/settings.py that `build` can set for that release, each with the values that it takes, in words."""
+        del release
+        return {}
+
+    def settings(self) -> Mapping[str, tuple[Any, str]]:
+        """What it knows of its environment's settings: key -> (value, source); completes what the cloud's APIs tell."""
+        return {}
+
+    def build(self, spec: EnvironmentSpec, progress: Progress) -> CloudAccess:
+        """Build the environment of that name beside its own: a controller, no compute node; returns when its services answer, with the way in.
+        Repeating it completes what a crash has left, with the same secrets.
+
+        Raises:
+            InvalidInputError: a setting that it cannot set so; names the key.
+            DeployerError: it could not be done; `raze` removes what there is.
+        """
+        del spec, progress
+        raise DeployerError(
+            "this deployer builds no environments", hint="build it by your own means, then: pumphouse env add"
+        )
+
+    def raze(self, name: str, progress: Progress) -> None:
+        """Remove an environment that `build` has made, wholly or in part: no process, database, port or entry stays. An unknown one is no error."""
+        del name, progress
 
     def policy(self) -> PolicyHost | None:
         """Where the policy of the environment's services can be overridden; None where it offers no such place."""

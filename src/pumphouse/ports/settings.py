@@ -1,0 +1,34 @@
+"""What is asked of a cloud about how it is built. Implemented by drivers/openstack/settings.py."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from pumphouse.domain.settings import Setting
+
+
+class SettingsReader(Protocol):
+    """Reads the settings of one cloud through its APIs. Safe for use by many threads; errors as in ports/cloud.py."""
+
+    environment: str
+
+    def read(self) -> Sequence[Setting]:
+        """Every setting that the cloud's APIs tell, and those that they do not tell as unknown. One request per list page; the number of requests does
+        not grow with flavors, networks, aggregates or nodes beyond their pages.
+        """
+        ...
+
+
+class Furnisher(Protocol):
+    """Contents that belong to a cloud, by their kind: flavor, volume_type, image, aggregate, quota, external_network, role, domain."""
+
+    def contents(self, kind: str) -> Sequence[Mapping[str, Any]]:
+        """Those of this cloud as plain rows without ids of their own or references to other things; each has `name`."""
+        ...
+
+    def furnish(self, kind: str, row: Mapping[str, Any]) -> str:
+        """Make one from such a row; answers its id. One that exists with this name is compared: the same is no error, another raises ConflictError."""
+        ...
+
+    def clear(self, kind: str, name: str) -> None:
+        """Remove one that `furnish` made; an unknown one is no error."""
+        ...
