@@ -14,6 +14,7 @@ from pumphouse.ports.fences import FenceStore
 from pumphouse.ports.identity import Tenants
 from pumphouse.ports.policy import PolicyHost
 from pumphouse.ports.probes import Prober
+from pumphouse.ports.settings import Furnisher, SettingsReader
 from pumphouse.ports.store import EnvironmentStore, HealthStore
 from pumphouse.ports.toolbox import Toolbox
 from pumphouse.ports.workbench import Workbench
@@ -36,6 +37,8 @@ class DriverToolbox(Toolbox):
         open_workbench: Callable[[Environment], Workbench],
         open_tenants: Callable[[Environment], Tenants],
         open_prober: Callable[[Environment], Prober],
+        open_settings: Callable[[Environment], SettingsReader],
+        open_furnisher: Callable[[Environment], Furnisher],
         load_deployer: Callable[[Environment], Deployer],
     ) -> None:
         self._records = records
@@ -43,12 +46,16 @@ class DriverToolbox(Toolbox):
         self._open_workbench = open_workbench
         self._open_tenants = open_tenants
         self._open_prober = open_prober
+        self._open_settings = open_settings
+        self._open_furnisher = open_furnisher
         self._load_deployer = load_deployer
         self._lock = threading.Lock()
         self._clouds: dict[str, tuple[Environment, Cloud]] = {}
         self._workbenches: dict[str, tuple[Environment, Workbench]] = {}
         self._tenants: dict[str, tuple[Environment, Tenants]] = {}
         self._probers: dict[str, tuple[Environment, Prober]] = {}
+        self._readers: dict[str, tuple[Environment, SettingsReader]] = {}
+        self._furnishers: dict[str, tuple[Environment, Furnisher]] = {}
         self._replaced: list[tuple[Environment, object]] = []
 
     @property
@@ -97,6 +104,14 @@ class DriverToolbox(Toolbox):
         return self._kept(self._probers, environment, self._open_prober)
 
     @override
+    def settings(self, environment: str) -> SettingsReader:
+        return self._kept(self._readers, environment, self._open_settings)
+
+    @override
+    def furnisher(self, environment: str) -> Furnisher:
+        return self._kept(self._furnishers, environment, self._open_furnisher)
+
+    @override
     def policy(self, environment: str) -> PolicyHost | None:
         record = self._records.environment(environment)
         if record.deployer is None:
@@ -122,7 +137,14 @@ class DriverToolbox(Toolbox):
             _close(one)
 
     def _all(self) -> "tuple[dict[str, Any], ...]":
-        return (self._clouds, self._workbenches, self._tenants, self._probers)
+        return (
+            self._clouds,
+            self._workbenches,
+            self._tenants,
+            self._probers,
+            self._readers,
+            self._furnishers,
+        )
 
     def _kept(
         self, kept: dict[str, tuple[Environment, T]], environment: str, make: Callable[[Environment], T]

@@ -117,6 +117,13 @@ class Deployer(Protocol):
         """Remove an environment that `build` has made, wholly or in part: no process, database, port or entry stays. An unknown one is no error."""
         del name, progress
 
+    def built(self, name: str) -> EnvironmentSpec | None:
+        """What `build` was asked for under that name, from the first moment at which there is something that `raze` would remove; None when it has
+        made no such environment. It tells a duplicate from a cloud that somebody else has built: only the former may be razed.
+        """
+        del name
+        return None
+
     def policy(self) -> PolicyHost | None:
         """Where the policy of the environment's services can be overridden; None where it offers no such place."""
         return None

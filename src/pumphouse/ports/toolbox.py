@@ -9,6 +9,7 @@ from pumphouse.ports.fences import FenceStore
 from pumphouse.ports.identity import Tenants
 from pumphouse.ports.policy import PolicyHost
 from pumphouse.ports.probes import Prober
+from pumphouse.ports.settings import Furnisher, SettingsReader
 from pumphouse.ports.store import EnvironmentStore, HealthStore
 from pumphouse.ports.workbench import Workbench
 
@@ -65,4 +66,12 @@ class Toolbox(Protocol):
 
     def policy(self, environment: str) -> PolicyHost | None:
         """Where its services' policy can be overridden; None when the environment has no deployer or it offers no such place."""
+        ...
+
+    def settings(self, environment: str) -> SettingsReader:
+        """Who reads how its cloud is built; the same object for the same name."""
+        ...
+
+    def furnisher(self, environment: str) -> Furnisher:
+        """Who reads and makes the contents that belong to its cloud; the same object for the same name."""
         ...
