@@ -19,14 +19,32 @@ class SettingsReader(Protocol):
 
 
 class Furnisher(Protocol):
-    """Contents that belong to a cloud, by their kind: flavor, volume_type, image, aggregate, quota, external_network, role, domain."""
+    """Contents that belong to a cloud, by their kind: flavor, volume_type, image, aggregate, quota, external_network, role, implied_role (a pair
+    `prior`, `implied` of role names), domain.
+    """
 
     def contents(self, kind: str) -> Sequence[Mapping[str, Any]]:
         """Those of this cloud as plain rows without ids of their own or references to other things; each has `name`."""
         ...
 
     def furnish(self, kind: str, row: Mapping[str, Any]) -> str:
-        """Make one from such a row; answers its id. One that exists with this name is compared: the same is no error, another raises ConflictError."""
+        """Make one from such a row; answers its id. One that exists with this name is compared: the same is no error, another raises ConflictError.
+        A quota is set.
+        """
+        ...
+
+    def copy_from(self, source: "Furnisher", kind: str, row: Mapping[str, Any]) -> None:
+        """Bring what does not fit into a row and is not there yet: the bytes of an image, streamed and their checksum compared. Nothing for other kinds.
+
+        Raises:
+            ConflictError: what has arrived is not what was sent; it is not kept.
+        """
+        ...
+
+    def tenant_things(self) -> Mapping[str, Sequence[str]]:
+        """What tenants have in this cloud, by kind (servers, volumes, networks, images), as names; empty while nobody uses it. Kinds with nothing are left
+        out.
+        """
         ...
 
     def clear(self, kind: str, name: str) -> None:
