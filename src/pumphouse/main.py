@@ -100,6 +100,7 @@ def build_application(settings: "Settings", *, clock: Clock | None = None) -> Ap
     from pumphouse.services.health import Health
     from pumphouse.services.nodes import Nodes
     from pumphouse.services.operations import Operations
+    from pumphouse.services.settings import EnvironmentSettings
     from pumphouse.services.tenants import Tenants
 
     clock = clock or SystemClock()
@@ -119,6 +120,8 @@ def build_application(settings: "Settings", *, clock: Clock | None = None) -> Ap
         open_workbench=entries.open_workbench,
         open_tenants=entries.open_tenants,
         open_prober=entries.open_prober,
+        open_settings=entries.open_settings,
+        open_furnisher=entries.open_furnisher,
         load_deployer=deployer_of,
     )
     engine = _Once(lambda: _engine(settings, stores, tools, clock))
@@ -136,6 +139,7 @@ def build_application(settings: "Settings", *, clock: Clock | None = None) -> Ap
     operations = Operations(engine, store=stores, clock=clock, owner_timeout_s=settings.owner_timeout_s)
     services = Services(
         environments=environments,
+        settings=EnvironmentSettings(store=stores, environments=environments, tools=tools, clock=clock),
         nodes=Nodes(environments=environments, store=stores, tools=tools),
         tenants=Tenants(environments=environments, tools=tools),
         fences=Fences(tools=tools, operations=operations, store=stores, clock=clock),
@@ -185,11 +189,12 @@ def register_lab(lab: "Lab") -> None:
     try:
         environments = application.services.environments
         known = {e.name: e for e in environments.list()}
-        options = {"state_dir": str(lab.state_dir), "clouds_id": lab.clouds_id}
         for cloud in lab.clouds:
+            clouds_id = lab.clouds_id_of(cloud.name)
+            options = {"state_dir": str(lab.state_dir), "clouds_id": clouds_id}
             present = known.get(cloud.name)
             if present is not None and present.access.config_file == str(lab.clouds_yaml):
-                if present.deployer_options.get("clouds_id", lab.clouds_id) != lab.clouds_id:
+                if present.deployer_options.get("clouds_id", clouds_id) != clouds_id:
                     _forget_what_was(application, cloud.name)
                 environments.change(cloud.name, deployer="lab", deployer_options=options)
                 environments.refresh(cloud.name)

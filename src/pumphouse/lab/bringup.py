@@ -38,6 +38,7 @@ SHIMS = {
     # The volume drivers call these; both would need more of the machine than the lab may touch.
     "sudo": '#!/bin/sh\nexec env "$@"\n',
     "mount.nfs": "#!/bin/sh\nexit 0\n",
+    "mount.fuse.pstorage": "#!/bin/sh\nexit 0\n",
 }
 
 
@@ -47,14 +48,18 @@ def is_complete(machine: Machine) -> bool:
 
 
 class BringUp:
-    """One run of `lab up`."""
+    """One run of `lab up`; with `only`, for that cloud of a lab that runs."""
 
-    def __init__(self, machine: Machine, topology: Topology, progress: Progress) -> None:
+    def __init__(
+        self, machine: Machine, topology: Topology, progress: Progress, *, only: str | None = None
+    ) -> None:
         self._machine = machine
         self._topology = topology
         self._progress = progress
         self._first_error: BaseException | None = None
-        self._clouds = [machine.cloud(topology, spec.name) for spec in topology.clouds]
+        self._clouds = [
+            machine.cloud(topology, spec.name) for spec in topology.clouds if only in (None, spec.name)
+        ]
 
     def run(self) -> None:
         """Do all of it."""
@@ -88,7 +93,7 @@ class BringUp:
             write_atomically(layout.shim_dir / name, text, mode=0o755)
         for cloud in self._clouds:
             cloud.configuration.write()
-            mounts.mount_volume_share(layout, cloud.name)
+            mounts.mount_volume_shares(layout, cloud.name, cloud.choices)
 
     # -- start
 
@@ -98,10 +103,14 @@ class BringUp:
         self._progress.phase(START, total)
         self._progress.phase(READY, len(self._clouds))
         rabbitmq = RabbitMQ(self._machine.layout, self._machine.processes, self._machine.passwords)
-        rabbitmq.start([c.name for c in self._clouds])
-        making = (
-            not is_complete(self._machine) and not saved_databases.image_file(self._topology.clouds).exists()
-        )
+        joining = [c for c in self._clouds if c.further]
+        told_already = bool(self._machine.processes.alive(RABBITMQ))
+        names = [c.name for c in self._topology.clouds]
+        rabbitmq.start(names)
+        if told_already and joining:
+            rabbitmq.tell(names)
+        image = saved_databases.image_file(self._topology.first_clouds)
+        making = not is_complete(self._machine) and not image.exists()
         if making:  # the migrations need both cores: nothing else starts before they are done
             self._databases()
         early = [self._submit(pool, self._start_early, cloud) for cloud in self._clouds]
@@ -121,18 +130,21 @@ class BringUp:
 
     def _databases(self) -> None:
         layout, mariadb = self._machine.layout, self._machine.mariadb
-        if is_complete(self._machine):
+        kept = is_complete(self._machine)
+        if kept:
             mariadb.start()
-            self._progress.done(DATABASES, "kept")
-            return
-        shutil.rmtree(layout.mysql_dir, ignore_errors=True)
-        if not saved_databases.restore(layout, self._topology.clouds):
-            self._make_databases()
-        mariadb.start()
+        else:
+            shutil.rmtree(layout.mysql_dir, ignore_errors=True)
+            if not saved_databases.restore(layout, self._topology.first_clouds):
+                self._make_databases()
+            mariadb.start()
+            for cloud in self._clouds:
+                cloud.databases.fit()
+            (layout.ram_dir / ".complete").touch()
         for cloud in self._clouds:
-            cloud.databases.fit()
-        (layout.ram_dir / ".complete").touch()
-        self._progress.done(DATABASES, "fresh")
+            if cloud.further:
+                cloud.databases.join(cloud.release.name, self._progress.say)
+        self._progress.done(DATABASES, "kept" if kept else "fresh")
 
     def _make_databases(self) -> None:
         self._progress.say("making the databases once; later labs start from a saved image")
@@ -142,7 +154,7 @@ class BringUp:
         with ThreadPoolExecutor(len(self._clouds)) as pool:
             _all([pool.submit(cloud.databases.make) for cloud in self._clouds])
         self._machine.processes.stop(MARIADB, timeout_s=60)
-        saved_databases.save(self._machine.layout, self._topology.clouds)
+        saved_databases.save(self._machine.layout, self._topology.first_clouds)
 
     # -- one cloud
 
@@ -168,9 +180,14 @@ class BringUp:
         waits["keystone"].result()
         client = self._machine.client(cloud.index)
 
-        def volume_type() -> None:
+        def volumes() -> None:
             waits["cinder-api"].result()
-            self._patiently("volume type", partial(furnish.add_volume_type, layout, cloud.index, client))
+            types = [b.name for b in cloud.choices.backends]
+            self._patiently(
+                "volume types", partial(furnish.add_volume_types, layout, cloud.index, client, types)
+            )
+            quotas = cloud.choices.quotas("cinder")
+            self._patiently("quotas", partial(furnish.set_volume_quotas, layout, cloud.index, client, quotas))
 
         def public_network() -> None:
             waits["neutron"].result()
@@ -178,9 +195,10 @@ class BringUp:
                 "public network", partial(furnish.add_public_network, layout, cloud.index, client)
             )
 
-        furnished = [self._submit(pool, volume_type), self._submit(pool, public_network)]
+        furnished = [self._submit(pool, volumes), self._submit(pool, public_network)]
         _all(list(waits.values()))
-        readiness = CloudReadiness(layout, cloud.index, client)
+        sections = [b.section for b in cloud.choices.backends]
+        readiness = CloudReadiness(layout, cloud.index, client, sections)
         self._wait_for_services(cloud, readiness)
         self._map_nodes(cloud, readiness)
         _all(furnished)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from pumphouse.lab.choices import Choices
 from pumphouse.lab.configuration import Configuration
 from pumphouse.lab.databases import CloudDatabases
 from pumphouse.lab.identity import CloudClient
@@ -34,6 +35,9 @@ class Cloud:
     services: CloudServices
     ovn: Ovn
     databases: CloudDatabases
+    choices: Choices
+    further: bool
+    """whether it joined a running lab"""
 
     def process_names(self, nodes: tuple[str, ...]) -> list[str]:
         """Every process that this cloud has when it is up with those nodes."""
@@ -68,7 +72,8 @@ class Machine:
         spec, index = topology.cloud(name), topology.index(name)
         release = load_release(spec.release)
         venv = environment_dir(release)
-        configuration = Configuration(self.layout, self.passwords, release, venv, name, index)
+        choices = Choices(spec.settings)
+        configuration = Configuration(self.layout, self.passwords, release, venv, name, index, choices)
         services = CloudServices(
             self.layout, self.processes, self.passwords, configuration, release, venv, name, index
         )
@@ -83,8 +88,9 @@ class Machine:
             name,
             index,
         )
-        ovn = Ovn(self.layout, self.processes, name, index)
-        return Cloud(name, index, release, venv, configuration, services, ovn, databases)
+        ovn = Ovn(self.layout, self.processes, name, index, choices.physical_networks)
+        further = spec.slot is not None
+        return Cloud(name, index, release, venv, configuration, services, ovn, databases, choices, further)
 
     def client(self, index: int) -> CloudClient:
         """An administrator's client for the cloud with that index."""

@@ -21,6 +21,6 @@ def write(layout: Layout, passwords: Passwords, topology: Topology) -> None:
             "region_name": "RegionOne",
             "identity_api_version": 3,
         }
-        for index, spec in enumerate(topology.clouds)
+        for spec, index in ((c, topology.index(c.name)) for c in topology.clouds if not c.leaving)
     }
     write_atomically(layout.clouds_yaml, yaml.safe_dump({"clouds": entries}, sort_keys=False), mode=0o600)

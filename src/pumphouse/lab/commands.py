@@ -6,41 +6,52 @@ Exit codes: 0 done, 1 failed, 2 wrong usage.
 import shlex
 import subprocess
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
-from pumphouse.lab.errors import LabConfigurationError, LabError
+from pumphouse.lab.choices import Choices, read_choices
+from pumphouse.lab.env_commands import env_create, env_delete
+from pumphouse.lab.errors import LabConfigurationError
 from pumphouse.lab.lab import Lab
 from pumphouse.lab.layout import DEFAULT_PORT_BASE
 from pumphouse.lab.populate.command import populate_command
-from pumphouse.lab.printing import Format, Output, errors_told, show_plain
+from pumphouse.lab.printing import (
+    Format,
+    Output,
+    StateDir,
+    err,
+    errors_told,
+    existing,
+    on_up,
+    out,
+    show_plain,
+)
 from pumphouse.lab.progress import RichProgress
 from pumphouse.lab.status import ProcessStatus
-from pumphouse.lab.topology import DEFAULT_NEW, DEFAULT_OLD, NodeSize, default_clouds, parse_clouds
+from pumphouse.lab.topology import (
+    DEFAULT_NEW,
+    DEFAULT_OLD,
+    CloudSpec,
+    NodeSize,
+    default_clouds,
+    parse_clouds,
+)
 from pumphouse.lab.waiting import now
+
+__all__ = ["app", "on_up"]
 
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     help="Two real OpenStack clouds of different releases on this machine.",
 )
-on_up: list[Callable[[Lab], None]] = []
-"""Called with the lab after each `up` and `reset`; main registers the clouds with Pumphouse here."""
-
 app.command("populate")(populate_command)
-
-out = Console()
-err = Console(stderr=True)
-
-StateDir = Annotated[
-    Path | None,
-    typer.Option("--state-dir", envvar="PUMPHOUSE_LAB_DIR", help="Where the lab keeps its files."),
-]
+app.command("env-create")(env_create)
+app.command("env-delete")(env_delete)
 
 
 @app.command()
@@ -59,6 +70,10 @@ def up(
     release_new: Annotated[
         str | None, typer.Option(help=f"Release of `new`; {DEFAULT_NEW} if left out.")
     ] = None,
+    cloud_settings: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME=FILE: what is chosen for that cloud, as for env-create; once per cloud."),
+    ] = None,
     node_vcpus: Annotated[int | None, typer.Option(min=1, help="Virtual processors of each node.")] = None,
     node_ram_mib: Annotated[int | None, typer.Option(min=512, help="Memory of each node, in MiB.")] = None,
     node_disk_gb: Annotated[int | None, typer.Option(min=1, help="Disk of each node, in GB.")] = None,
@@ -74,6 +89,8 @@ def up(
             clouds = parse_clouds(cloud)
         elif release_old or release_new:
             clouds = default_clouds(release_old or DEFAULT_OLD, release_new or DEFAULT_NEW)
+        if cloud_settings:
+            clouds = with_settings(clouds or default_clouds(), cloud_settings)
         size = None
         if node_vcpus or node_ram_mib or node_disk_gb:
             usual = NodeSize()
@@ -88,7 +105,7 @@ def up(
 def reset(state_dir: StateDir = None) -> None:
     """Throw the clouds away and bring fresh ones up, in the lab's first shape. Nothing is asked."""
     with errors_told():
-        lab = _existing(state_dir)
+        lab = existing(state_dir)
         _run_with_progress(lab, lab.reset)
 
 
@@ -113,7 +130,7 @@ def status(
 ) -> None:
     """Show each process of the lab; the exit code is 1 if one is dead, or only some of them run."""
     with errors_told():
-        rows = _existing(state_dir).status()
+        rows = existing(state_dir).status()
         if output is Format.TABLE:
             _print_table(rows)
         else:
@@ -133,7 +150,7 @@ def path(state_dir: StateDir = None) -> None:
 def env(state_dir: StateDir = None) -> None:
     """Print shell lines that make `openstack --os-cloud NAME` talk to the lab: eval "$(pumphouse lab env)"."""
     with errors_told():
-        lab = _existing(state_dir)
+        lab = existing(state_dir)
         typer.echo(f"export OS_CLIENT_CONFIG_FILE={shlex.quote(str(lab.clouds_yaml))}")
         typer.echo(f"export PUMPHOUSE_LAB_DIR={shlex.quote(str(lab.state_dir))}")
 
@@ -147,7 +164,7 @@ def logs(
 ) -> None:
     """Print the end of a process's log."""
     with errors_told():
-        lab = _existing(state_dir)
+        lab = existing(state_dir)
         if not follow:
             for line in lab.log_tail(service, lines):
                 typer.echo(line)
@@ -156,11 +173,17 @@ def logs(
         subprocess.run(["tail", "-n", str(lines), "-F", lab.layout.log_file(service)], check=False)
 
 
-def _existing(state_dir: Path | None) -> Lab:
-    lab = Lab(state_dir)
-    if not lab.exists:
-        raise LabError(f"there is no lab in {lab.state_dir}", hint="Make one with `pumphouse lab up`.")
-    return lab
+def with_settings(clouds: tuple[CloudSpec, ...], options: list[str]) -> tuple[CloudSpec, ...]:
+    """The clouds with what the files in NAME=FILE choose for them."""
+    chosen: dict[str, dict[str, Any]] = {}
+    for option in options:
+        name, sign, file = option.partition("=")
+        if not sign or name not in {c.name for c in clouds}:
+            raise LabConfigurationError(
+                "--cloud-settings", option, "not NAME=FILE of a cloud", hint="For instance old=old.toml"
+            )
+        chosen[name] = Choices(read_choices(Path(file))).given
+    return tuple(replace(c, settings=chosen.get(c.name, c.settings)) for c in clouds)
 
 
 def _run_with_progress(lab: Lab, work: Callable[[RichProgress], None]) -> None:

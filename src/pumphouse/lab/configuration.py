@@ -7,6 +7,8 @@ import shutil
 from pathlib import Path
 from string import Template
 
+from pumphouse.lab import options
+from pumphouse.lab.choices import Choices
 from pumphouse.lab.layout import Layout
 from pumphouse.lab.mariadb import database_url
 from pumphouse.lab.passwords import Passwords, fernet_key
@@ -43,9 +45,11 @@ class Configuration:
     """The configuration files of one cloud."""
 
     def __init__(
-        self, layout: Layout, passwords: Passwords, release: Release, venv: Path, cloud: str, index: int
-    ) -> None:
+        self, layout: Layout, passwords: Passwords, release: Release, venv: Path, cloud: str, index: int,
+        choices: Choices | None = None,
+    ) -> None:  # fmt: skip
         self._layout = layout
+        self._choices = choices or Choices()
         self._release = release
         self._venv = venv
         self._cloud = cloud
@@ -75,6 +79,10 @@ class Configuration:
     def database_url(self, name: str) -> str:
         return database_url(self._layout.mysql_socket, self.database(name))
 
+    def node_file(self, node: str) -> Path:
+        """The configuration file of the nova-compute of `node`."""
+        return self._layout.node_dir(self._cloud, node) / "nova-compute.conf"
+
     def file(self, service: str) -> Path:
         return self._layout.etc_dir(self._cloud, service) / MAIN_FILE[service]
 
@@ -86,8 +94,11 @@ class Configuration:
             self._layout.policy_dir(self._cloud, service).mkdir(parents=True, exist_ok=True)
             self._copy_shipped(service)
             write_atomically(self.file(service), self.render(service), mode=0o600)
-        share = f"127.0.0.1:{self._layout.volume_share(self._cloud)}\n"
-        write_atomically(self._layout.etc_dir(self._cloud, "cinder") / "nfs_shares", share)
+        for backend in self._choices.backends:
+            address = options.share_address(self._layout, self._cloud, backend)
+            write_atomically(options.shares_file(self._layout, self._cloud, backend), f"{address}\n")
+        for store in self._choices["storage.glance.stores"]:
+            options.store_dir(self._layout, self._cloud, store["id"]).mkdir(parents=True, exist_ok=True)
         self._write_keys()
 
     def write_node(self, node: str) -> Path:
@@ -100,7 +111,7 @@ class Configuration:
             node=node,
             node_dir=str(home),
         )
-        path = home / "nova-compute.conf"
+        path = self.node_file(node)
         write_atomically(path, text + self._overrides("nova-compute"), mode=0o600)
         return path
 
@@ -125,8 +136,9 @@ class Configuration:
 
     def _overrides(self, service: str) -> str:
         lines: list[str] = []
-        for section, options in self._release.settings.get(service, {}).items():
-            lines += [f"[{section}]", *(f"{option} = {value}" for option, value in options.items())]
+        chosen = options.sections(self._layout, self._cloud, self._choices, service)
+        for section, values in (*self._release.settings.get(service, {}).items(), *chosen.items()):
+            lines += [f"[{section}]", *(f"{option} = {value}" for option, value in values.items())]
         return "\n".join(lines) + "\n" if lines else ""
 
     def _copy_shipped(self, service: str) -> None:

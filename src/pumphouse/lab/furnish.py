@@ -1,17 +1,28 @@
-"""What a fresh cloud gets before anybody uses it: a volume type and a public network. Called by `bringup`."""
+"""What a fresh cloud gets before anybody uses it: a volume type per backend, a public network, quotas of volumes. Called by `bringup`."""
+
+from collections.abc import Iterable, Mapping
 
 from pumphouse.lab.identity import CloudClient
 from pumphouse.lab.layout import Layout
 
 PUBLIC_RANGES = ("203.0.113.0/24", "198.51.100.0/24", "192.0.2.0/24", "198.18.0.0/24")
-VOLUME_TYPE = "nfs"
 
 
-def add_volume_type(layout: Layout, index: int, client: CloudClient) -> None:
+def add_volume_types(layout: Layout, index: int, client: CloudClient, backends: Iterable[str]) -> None:
+    """One per backend, with its name."""
     url = f"{layout.url(index, 'cinder-api')}/v3/{client.project_id}/types"
-    if not any(row["name"] == VOLUME_TYPE for row in client.get(url)["volume_types"]):
-        specs = {"volume_backend_name": "nfs"}
-        client.post(url, {"volume_type": {"name": VOLUME_TYPE, "extra_specs": specs}})
+    present = {row["name"] for row in client.get(url)["volume_types"]}
+    for name in backends:
+        if name not in present:
+            specs = {"volume_backend_name": name}
+            client.post(url, {"volume_type": {"name": name, "extra_specs": specs}})
+
+
+def set_volume_quotas(layout: Layout, index: int, client: CloudClient, quotas: Mapping[str, int]) -> None:
+    """Cinder's migrations write default quotas into its database, and these count, not those of cinder.conf."""
+    if quotas:
+        url = f"{layout.url(index, 'cinder-api')}/v3/{client.project_id}/os-quota-class-sets/default"
+        client.put(url, {"quota_class_set": dict(quotas)})
 
 
 def add_public_network(layout: Layout, index: int, client: CloudClient) -> None:

@@ -42,8 +42,8 @@ class CloudClient:
         made: Json = self._checked(self._http.post(url, json=body)).json()
         return made
 
-    def put(self, url: str) -> None:
-        self._checked(self._http.put(url))
+    def put(self, url: str, body: Mapping[str, Any] | None = None) -> None:
+        self._checked(self._http.put(url, json=body))
 
     def keystone(self, path: str) -> str:
         return f"{self._keystone}/{path}"

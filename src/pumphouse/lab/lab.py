@@ -2,12 +2,13 @@
 
 import shutil
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-from pumphouse.lab import clouds_file, mounts, nodes, preflight
+from pumphouse.lab import clouds_file, further, mounts, nodes, preflight
 from pumphouse.lab.bringup import BringUp, is_complete
 from pumphouse.lab.cloud import Cloud, Machine
 from pumphouse.lab.errors import LabConfigurationError
@@ -31,6 +32,7 @@ from pumphouse.lab.topology import (
     load_topology,
     make_topology,
     save_topology,
+    write_atomically,
 )
 
 SHARED = (MARIADB, EPMD, RABBITMQ)
@@ -90,6 +92,11 @@ class Lab:
     def clouds_id(self) -> str:
         """Which clouds these are: another text for the fresh ones that a `reset` or a lost database leaves; "" before the first `up`."""
         return self._clouds_id_file.read_text() if self._clouds_id_file.exists() else ""
+
+    def clouds_id_of(self, cloud: str) -> str:
+        """The same for one cloud: one that joined later, and was removed and made again meanwhile, is another one."""
+        own = self.layout.cloud_dir(cloud) / "id"
+        return own.read_text() if own.exists() else self.clouds_id
 
     def nodes(self, cloud: str) -> tuple[str, ...]:
         """Names of the nodes that belong to `cloud` now, running or not."""
@@ -156,6 +163,59 @@ class Lab:
             self._discard()
             self._save(self._topology.first())
             self._up(progress or Silence())
+
+    # -- further clouds
+
+    def env_create(
+        self,
+        name: str,
+        release: str,
+        settings: Mapping[str, Any] | None = None,
+        progress: Progress | None = None,
+    ) -> CloudSpec:
+        """Add a cloud without compute nodes to the running lab; returns when its services are up. One that is there is completed.
+
+        `settings` are keys of docs/settings.md: `pumphouse.lab.choices.settable` tells which.
+
+        Raises:
+            LabConfigurationError: a value is wrong (its field is the key), or there is another cloud of that name.
+            PreflightError: the machine has no room for it.
+            LabError: the lab does not run, or the cloud did not come up.
+        """
+        watched = progress or Silence()
+        with self._changing():
+            self._finish_leaving(name, watched)
+            machine = self._machine()
+            spec = further.planned(machine, self._topology, name, release, settings or {})
+            # written first: when we are killed here, a repeat, or a removal, finds what there is
+            self._save(self._topology.with_cloud(spec))
+            further.sweep(machine, self._topology, name)
+            own_id = self.layout.cloud_dir(name) / "id"
+            if not own_id.exists():
+                write_atomically(own_id, str(uuid.uuid4()))
+            clouds_file.write(self.layout, machine.passwords, self._topology)
+            BringUp(machine, self._topology, watched, only=name).run()
+            return spec
+
+    def env_delete(self, name: str, progress: Progress | None = None) -> None:
+        """Remove a cloud that `env_create` made, wholly or in part; an unknown one is fine.
+
+        Raises:
+            LabConfigurationError: the lab was made with it, or nodes stand in it.
+        """
+        with self._changing():
+            spec = further.leaving(self._topology, name)
+            if spec is not None:
+                self._save(self._topology.with_cloud(spec))
+                self._finish_leaving(name, progress or Silence())
+
+    def _finish_leaving(self, name: str, progress: Progress) -> None:
+        if not any(c.name == name and c.leaving for c in self._topology.clouds):
+            return
+        machine = self._machine()
+        clouds_file.write(self.layout, machine.passwords, self._topology)
+        further.remove(machine, self._topology, name, progress)
+        self._save(self._topology.without_cloud(name))
 
     # -- nodes
 
@@ -259,6 +319,8 @@ class Lab:
     def _up(self, progress: Progress) -> None:
         self._check_ready()
         self._reload()
+        for spec in self._topology.further_clouds:
+            self._finish_leaving(spec.name, progress)
         machine = self._machine()
         self._processes.sweep(keep=list(self._processes.records()))
         if not is_complete(machine):

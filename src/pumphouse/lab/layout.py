@@ -68,6 +68,10 @@ class Layout:
         """Sockets and pipes; short, because a socket's path may have 107 characters at most."""
         return self.ram_dir / "run"
 
+    def databases_mark(self, cloud: str) -> Path:
+        """There when the databases of a cloud that joined later are made; it lives and dies with them."""
+        return self.ram_dir / f".complete-{cloud}"
+
     def ovn_dir(self, cloud: str) -> Path:
         return self.ram_dir / f"ovn-{cloud}"
 
@@ -134,8 +138,12 @@ class Layout:
         """Every port the lab listens on, by what listens there."""
         found = {name: self.shared_port(name) for name in SHARED_PORTS}
         for index in range(clouds):
-            found.update({f"cloud {index + 1} {name}": self.cloud_port(index, name) for name in CLOUD_PORTS})
+            found.update(self.cloud_ports(index))
         return found
+
+    def cloud_ports(self, index: int) -> dict[str, int]:
+        """The ports of the cloud with that index, by what listens there."""
+        return {f"cloud {index + 1} {name}": self.cloud_port(index, name) for name in CLOUD_PORTS}
 
     def tunnel_address(self, cloud_index: int, node_number: int) -> str:
         """A loopback address for a chassis; nothing listens there, but no two chassis may share one."""

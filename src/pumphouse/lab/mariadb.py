@@ -58,17 +58,25 @@ class MariaDB:
             return False
         return True
 
-    def query(self, sql: str) -> list[str]:
-        """Run `sql` (one or more statements) and return the lines of the answer, columns separated by tabs."""
+    def query(self, sql: str, *, database: str = "", trace: str = "") -> list[str]:
+        """Run `sql` (one or more statements) and return the lines of the answer, columns separated by tabs.
+
+        `trace` goes into the client's environment, so that one that a crash has left running can be found.
+        """
+        where = (f"--database={database}",) if database else ()
         return self._processes.run(
-            "mariadb",
-            "--no-defaults",
-            f"--socket={self._layout.mysql_socket}",
-            "-uroot",
-            "-N",
-            "-B",
-            stdin=sql,
-        ).splitlines()
+            "mariadb", *self._client_arguments(), *where, "-N", "-B",
+            stdin=sql, environment={"PUMPHOUSE_LAB_TRACE": trace},
+        ).splitlines()  # fmt: skip
+
+    def dump(self, database: str) -> str:
+        """The tables and rows of a database as SQL, without its name."""
+        return self._processes.run(
+            "mariadb-dump", *self._client_arguments(), "--single-transaction", "--skip-comments", database
+        )
+
+    def _client_arguments(self) -> tuple[str, ...]:
+        return ("--no-defaults", f"--socket={self._layout.mysql_socket}", "-uroot")
 
     def databases(self) -> set[str]:
         return set(self.query("show databases"))

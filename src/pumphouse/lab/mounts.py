@@ -3,6 +3,8 @@
 import subprocess
 from pathlib import Path
 
+from pumphouse.lab import options
+from pumphouse.lab.choices import Choices
 from pumphouse.lab.layout import Layout
 
 
@@ -15,16 +17,23 @@ def mounted_below(directory: Path) -> list[Path]:
     return sorted((Path(p) for p in points if Path(p).is_relative_to(directory)), reverse=True)
 
 
-def mount_volume_share(layout: Layout, cloud: str) -> None:
-    """The NFS driver takes a share that is mounted already, so no NFS server is needed."""
-    share, point = layout.volume_share(cloud), layout.volume_mount(cloud)
-    share.mkdir(parents=True, exist_ok=True)
-    point.mkdir(parents=True, exist_ok=True)
-    if point not in mounted_below(layout.cloud_dir(cloud)):
-        subprocess.run(["mount", "--bind", share, point], check=True, capture_output=True)
+def mount_volume_shares(layout: Layout, cloud: str, choices: Choices) -> None:
+    """The drivers take a share that is mounted already, so neither an NFS server nor a Virtuozzo cluster is needed."""
+    mounted = mounted_below(layout.cloud_dir(cloud))
+    for backend in choices.backends:
+        share, point = options.share(layout, cloud, backend), options.mount_point(layout, cloud, backend)
+        share.mkdir(parents=True, exist_ok=True)
+        point.mkdir(parents=True, exist_ok=True)
+        if point not in mounted:
+            subprocess.run(["mount", "--bind", share, point], check=True, capture_output=True)
 
 
 def unmount_all(layout: Layout) -> None:
     """Remove every mount of this lab; a busy one is detached, its last user lets go of it."""
-    for point in mounted_below(layout.state_dir):
+    unmount_below(layout.state_dir)
+
+
+def unmount_below(directory: Path) -> None:
+    """The same for one directory."""
+    for point in mounted_below(directory):
         subprocess.run(["umount", "--lazy", point], check=False, capture_output=True)

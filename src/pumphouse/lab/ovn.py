@@ -1,6 +1,7 @@
 """A cloud's OVN: the two databases, northd, and the stand-in for the nodes' controllers. Used by `bringup` and `nodes`."""
 
 import uuid
+from collections.abc import Iterable
 from functools import partial
 
 from pumphouse.lab.layout import Layout
@@ -10,7 +11,6 @@ from pumphouse.lab.waiting import wait_until
 
 SCHEMAS = "/usr/share/ovn"
 CHASSIS_OPTIONS = (
-    "ovn-bridge-mappings=physnet1:br-phys1,public:br-ex",
     "datapath-type=system",
     "iface-types=geneve",
     "port-up-notif=true",
@@ -20,10 +20,22 @@ CHASSIS_OPTIONS = (
 )
 
 
+BRIDGES = {"physnet1": "br-phys1", "public": "br-ex"}
+
+
+def bridge_mappings(physical_networks: Iterable[str]) -> str:
+    """Which bridge of a node leads to which physical network, as OVN writes it."""
+    return ",".join(f"{name}:{BRIDGES.get(name, f'br-{name}')}" for name in physical_networks)
+
+
 class Ovn:
     """OVN of one cloud."""
 
-    def __init__(self, layout: Layout, processes: Processes, cloud: str, index: int) -> None:
+    def __init__(
+        self, layout: Layout, processes: Processes, cloud: str, index: int,
+        physical_networks: Iterable[str] = ("physnet1", "public"),
+    ) -> None:  # fmt: skip
+        self._mappings = f"ovn-bridge-mappings={bridge_mappings(physical_networks)}"
         self._layout = layout
         self._processes = processes
         self._cloud = cloud
@@ -95,7 +107,7 @@ class Ovn:
         """Give `node` its chassis and private rows; `number` chooses its tunnel address. Present is fine."""
         name = self.chassis_name(node)
         address = self._layout.tunnel_address(self._index, number)
-        options = [f"other_config:{option}" for option in CHASSIS_OPTIONS]
+        options = [f"other_config:{option}" for option in (self._mappings, *CHASSIS_OPTIONS)]
         self._control(
             "--may-exist", "chassis-add", name, "geneve", address, "--", "set", "chassis", name,
             f"hostname={node}", *options,

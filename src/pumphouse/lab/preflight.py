@@ -3,14 +3,15 @@
 import os
 import shutil
 import socket
+from collections.abc import Iterable
 from pathlib import Path
 
 import psutil
 
 from pumphouse.lab.errors import LabConfigurationError, LabError, PreflightError
-from pumphouse.lab.layout import Layout, cache_dir
+from pumphouse.lab.layout import MAX_CLOUDS, Layout, cache_dir
 from pumphouse.lab.processes import Processes
-from pumphouse.lab.release import load_release
+from pumphouse.lab.release import Release, load_release
 from pumphouse.lab.topology import Topology
 from pumphouse.lab.venvs import has_python, is_installed
 
@@ -50,7 +51,8 @@ def check(layout: Layout, topology: Topology, processes: Processes) -> None:
     problems += _space(layout, topology)
     if not any(processes.alive(name) for name in processes.records()):
         problems += check_memory(len(topology.clouds), psutil.virtual_memory().available // MIB)
-    problems += ports_in_use(layout, len(topology.clouds), processes)
+    further = [c.slot for c in topology.further_clouds if c.slot is not None]
+    problems += ports_in_use(layout, len(topology.first_nodes), processes, further)
     if problems:
         raise PreflightError(problems)
 
@@ -73,10 +75,7 @@ def missing_pythons(topology: Topology) -> list[LabError]:
     """Releases that are not installed yet and whose Python version is not on this machine."""
     releases = {c.release: load_release(c.release) for c in topology.clouds}
     return [
-        LabError(
-            f"OpenStack {release.name} needs Python {release.python[0]}, which is not on this machine",
-            hint=f"Install Python {release.python[0]} (with its venv module and headers).",
-        )
+        _no_python(release)
         for release in releases.values()
         if not is_installed(release) and not has_python(release)
     ]
@@ -121,16 +120,17 @@ def check_memory(clouds: int, available_mib: int) -> list[LabError]:
     ]
 
 
-def ports_in_use(layout: Layout, clouds: int, processes: Processes) -> list[LabError]:
-    """Ports that somebody else listens on; those of this lab's own running processes are fine."""
+def ports_in_use(
+    layout: Layout, clouds: int, processes: Processes, further: Iterable[int] = ()
+) -> list[LabError]:
+    """Ports that somebody else listens on; those of this lab's own running processes are fine. `further` are slots of clouds that joined later."""
+    wanted = layout.ports(clouds)
+    for slot in further:
+        wanted |= layout.cloud_ports(slot)
     ours = {r.port for name, r in processes.records().items() if processes.alive(name)}
     if ours:
         ours |= {layout.shared_port("rabbitmq-distribution")}
-    taken = [
-        f"{port} ({what})"
-        for what, port in layout.ports(clouds).items()
-        if port not in ours and not _is_free(port)
-    ]
+    taken = [f"{port} ({what})" for what, port in wanted.items() if port not in ours and not _is_free(port)]
     if not taken:
         return []
     return [
@@ -140,6 +140,48 @@ def ports_in_use(layout: Layout, clouds: int, processes: Processes) -> list[LabE
             f" {layout.port_base + 1000 if layout.port_base < 60000 else 20000}.",
         )
     ]  # fmt: skip
+
+
+def check_further(layout: Layout, release: str, free_slots: Iterable[int]) -> int:
+    """Look at what a further cloud needs of a machine on which the lab runs; answers the slot whose ports are all free.
+
+    Raises:
+        PreflightError: something is missing.
+    """
+    problems = check_memory(1, psutil.virtual_memory().available // MIB)
+    if not is_installed(load_release(release)):
+        problems += check_space("cache directory", cache_dir(), RELEASE_MIB)
+        if not has_python(load_release(release)):
+            problems += [_no_python(load_release(release))]
+    slots = list(free_slots)
+    if not slots:
+        problems.append(
+            LabError(
+                f"this lab has {MAX_CLOUDS} clouds, and no ports for more",
+                hint="pumphouse lab env-delete NAME",
+            )
+        )
+    free = [slot for slot in slots if all(_is_free(port) for port in layout.cloud_ports(slot).values())]
+    if slots and not free:
+        taken = [str(p) for slot in slots for p in layout.cloud_ports(slot).values() if not _is_free(p)]
+        problems.append(
+            LabConfigurationError(
+                "port base",
+                layout.port_base,
+                f"ports in use: {', '.join(taken)}",
+                hint="End what listens there.",
+            )
+        )
+    if problems:
+        raise PreflightError(problems)
+    return free[0]
+
+
+def _no_python(release: Release) -> LabError:
+    return LabError(
+        f"OpenStack {release.name} needs Python {release.python[0]}, which is not on this machine",
+        hint=f"Install Python {release.python[0]} (with its venv module and headers).",
+    )
 
 
 def _is_free(port: int) -> bool:

@@ -3,16 +3,19 @@ does the same for all other commands. Used by `commands` and `populate.command`.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
 import yaml
+from rich.console import Console
 
 from pumphouse.domain.errors import InvalidInputError, PumphouseError
-from pumphouse.lab.errors import LabConfigurationError, PreflightError
+from pumphouse.lab.errors import LabConfigurationError, LabError, PreflightError
+from pumphouse.lab.lab import Lab
 
 FAILED, USAGE = 1, 2
 
@@ -25,6 +28,16 @@ class Format(StrEnum):
     YAML = "yaml"
 
 
+on_up: list[Callable[[Lab], None]] = []
+"""Called with the lab after each `up`, `reset` and `env-create`; main registers the clouds with Pumphouse here."""
+
+out = Console()
+err = Console(stderr=True)
+
+StateDir = Annotated[
+    Path | None,
+    typer.Option("--state-dir", envvar="PUMPHOUSE_LAB_DIR", help="Where the lab keeps its files."),
+]
 Output = Annotated[Format, typer.Option("-o", "--output", help="How to print it.")]
 
 
@@ -58,3 +71,15 @@ def _tell(error: PumphouseError) -> None:
     typer.secho(f"Error [{error.code}]: {error.message}", err=True, fg="red")
     if error.hint:
         typer.echo(f"Hint: {error.hint}", err=True)
+
+
+def existing(state_dir: Path | None) -> Lab:
+    """The lab of that directory.
+
+    Raises:
+        LabError: there is none.
+    """
+    lab = Lab(state_dir)
+    if not lab.exists:
+        raise LabError(f"there is no lab in {lab.state_dir}", hint="Make one with `pumphouse lab up`.")
+    return lab

@@ -222,12 +222,16 @@ class Processes:
             with ThreadPoolExecutor(len(chosen)) as pool:
                 list(pool.map(lambda name: self.stop(name, timeout_s=timeout_s), chosen))
 
-    def sweep(self, keep: Iterable[str] = ()) -> int:
-        """Kill every process of this lab that no record in `keep` accounts for; returns how many."""
+    def sweep(self, keep: Iterable[str] = (), *, traces: Iterable[str] = ()) -> int:
+        """Kill every process of this lab that no record in `keep` accounts for; returns how many.
+
+        With `traces`, only those that have one of them in their command or environment.
+        """
         kept = {r.pid for r in (self.alive(n) for n in keep) if r}
+        wanted = [trace.encode() for trace in traces]
         killed = 0
         for pid in self._marked():
-            if kept.isdisjoint(_family(pid)):
+            if kept.isdisjoint(_family(pid)) and (not wanted or _has_trace(pid, wanted)):
                 self._signal(pid, signal.SIGKILL, group=False)
                 _reap(pid)
                 killed += 1
@@ -258,6 +262,14 @@ class Processes:
                 os.kill(pid, number)
         except ProcessLookupError:
             pass
+
+
+def _has_trace(pid: int, traces: list[bytes]) -> bool:
+    try:
+        told = b"\0".join(Path(f"/proc/{pid}/{part}").read_bytes() for part in ("cmdline", "environ"))
+    except OSError:
+        return False
+    return any(trace in told for trace in traces)
 
 
 def _family(pid: int) -> set[int]:

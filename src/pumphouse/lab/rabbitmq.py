@@ -10,6 +10,7 @@ from pumphouse.lab.topology import write_atomically
 
 NAME, EPMD = "rabbitmq", "epmd"
 USER = "lab"
+CONTROL = "/usr/lib/rabbitmq/bin/rabbitmqctl"
 
 
 class RabbitMQ:
@@ -21,7 +22,7 @@ class RabbitMQ:
         self._passwords = passwords
 
     def start(self, clouds: Iterable[str]) -> None:
-        """Start both; does not wait: services connect when the broker is there."""
+        """Start both; does not wait: services connect when the broker is there. A running broker is not told of new clouds: see `tell`."""
         self._configure(list(clouds))
         port_mapper = self._layout.shared_port("epmd")
         self._processes.start(
@@ -34,7 +35,7 @@ class RabbitMQ:
                 ("/usr/lib/rabbitmq/bin/rabbitmq-server",),
                 {
                     "HOME": str(home),
-                    "RABBITMQ_NODENAME": f"lab{self._layout.tag}@localhost",
+                    "RABBITMQ_NODENAME": self._node,
                     "RABBITMQ_MNESIA_BASE": str(home / "mnesia"),
                     "RABBITMQ_LOG_BASE": str(self._layout.log_dir / "rabbitmq"),
                     "RABBITMQ_CONFIG_FILE": str(home / "rabbitmq.conf"),
@@ -50,6 +51,28 @@ class RabbitMQ:
                 port=self._layout.shared_port("rabbitmq"),
             )
         )
+
+    def tell(self, clouds: Iterable[str]) -> None:
+        """Give the running broker a virtual host for each of the clouds; those that it has stay as they are."""
+        self._configure(list(clouds))
+        self._control("import_definitions", str(self._layout.rabbitmq_dir / "definitions.json"))
+
+    def forget(self, cloud: str) -> None:
+        """Remove the virtual host of a cloud from the running broker; an unknown one is fine."""
+        if cloud in self._control("list_vhosts", "--silent").split():
+            self._control("delete_vhost", cloud)
+
+    def _control(self, *arguments: str) -> str:
+        environment = {
+            "HOME": str(self._layout.rabbitmq_dir),
+            "ERL_EPMD_PORT": str(self._layout.shared_port("epmd")),
+            "RABBITMQ_NODENAME": self._node,
+        }
+        return self._processes.run(CONTROL, *arguments, environment=environment)
+
+    @property
+    def _node(self) -> str:
+        return f"lab{self._layout.tag}@localhost"
 
     def _configure(self, clouds: list[str]) -> None:
         home = self._layout.rabbitmq_dir

@@ -1,6 +1,6 @@
 """When is a cloud up? Every API answers, and every service says *up* in its own list. Asked by `bringup`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import httpx
 
@@ -43,7 +43,9 @@ def wait_for_api(
 class CloudReadiness:
     """The lists in which a cloud's services report themselves."""
 
-    def __init__(self, layout: Layout, index: int, client: CloudClient) -> None:
+    def __init__(self, layout: Layout, index: int, client: CloudClient, backends: Iterable[str] = ()) -> None:
+        """`backends` are the sections of cinder.conf that must report."""
+        self._backends = tuple(backends)
         self._nova = layout.url(index, "nova-api") + "/v2.1"
         self._neutron = layout.url(index, "neutron") + "/v2.0"
         self._cinder = f"{layout.url(index, 'cinder-api')}/v3/{client.project_id}"
@@ -59,6 +61,8 @@ class CloudReadiness:
         volume = self._client.get(f"{self._cinder}/os-services")["services"]
         alive = {row["binary"] for row in volume if row["state"] == "up"}
         missing += [b for b in ("cinder-scheduler", "cinder-volume") if b not in alive]
+        reporting = {row["host"].rpartition("@")[2] for row in volume if row["state"] == "up"}
+        missing += [f"cinder-volume of {section}" for section in self._backends if section not in reporting]
         agents = self._client.get(f"{self._neutron}/agents")["agents"]
         hosts = {row["host"] for row in agents if row["alive"]}
         return missing + [f"network agent on {node}" for node in nodes if node not in hosts]

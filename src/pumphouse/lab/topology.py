@@ -6,10 +6,12 @@ Written atomically by `Lab` whenever a node moves, so that the next `up` brings 
 import json
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
+from pumphouse.lab.choices import Choices
 from pumphouse.lab.errors import LabConfigurationError
 from pumphouse.lab.layout import DEFAULT_PORT_BASE, MAX_CLOUDS
 
@@ -29,11 +31,18 @@ class NodeSize:
 
 @dataclass(frozen=True, slots=True)
 class CloudSpec:
-    """One cloud: its name (also the name in clouds.yaml), its release and the nodes it has now."""
+    """One cloud: its name (also the name in clouds.yaml), its release, the nodes it has now, and what was chosen when it was made.
+
+    `slot` is set for one that joined a running lab: which hundred of the lab's ports it has; the others have that of their place. `leaving` says
+    that its removal has begun.
+    """
 
     name: str
     release: str
     nodes: tuple[str, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    slot: int | None = None
+    leaving: bool = False
 
 
 DEFAULT_OLD, DEFAULT_NEW = "2023.1", "2026.2"
@@ -51,11 +60,20 @@ class Topology:
 
     @property
     def first_clouds(self) -> tuple[CloudSpec, ...]:
-        """The clouds as they were made, before any node moved."""
-        return tuple(replace(c, nodes=tuple(self.first_nodes[c.name])) for c in self.clouds)
+        """The clouds that the lab was made with, before any node moved."""
+        return tuple(
+            replace(c, nodes=tuple(self.first_nodes[c.name]))
+            for c in self.clouds
+            if c.name in self.first_nodes
+        )
+
+    @property
+    def further_clouds(self) -> tuple[CloudSpec, ...]:
+        """Those that joined the running lab."""
+        return tuple(c for c in self.clouds if c.slot is not None)
 
     def first(self) -> "Topology":
-        """The same lab with every node where it began."""
+        """The same lab with every node where it began, and without the clouds that joined later."""
         return replace(self, clouds=self.first_clouds)
 
     def shape(self) -> tuple[object, ...]:
@@ -70,7 +88,24 @@ class Topology:
         raise LabConfigurationError("cloud", name, "this lab has no such cloud", hint=f"Its clouds: {known}.")
 
     def index(self, name: str) -> int:
-        return self.clouds.index(self.cloud(name))
+        """Which of the lab's hundreds of ports the cloud has; never changes."""
+        spec = self.cloud(name)
+        return self.clouds.index(spec) if spec.slot is None else spec.slot
+
+    def with_cloud(self, spec: CloudSpec) -> "Topology":
+        """The same topology with a further cloud, or with that cloud changed."""
+        if any(c.name == spec.name for c in self.clouds):
+            return self._with_cloud(spec)
+        return replace(self, clouds=(*self.clouds, spec))
+
+    def without_cloud(self, name: str) -> "Topology":
+        """The same topology without a further cloud; an unknown one is fine."""
+        return replace(self, clouds=tuple(c for c in self.clouds if c.name != name or c.slot is None))
+
+    def free_slots(self) -> list[int]:
+        """Hundreds of ports that no cloud has."""
+        taken = {self.index(c.name) for c in self.clouds}
+        return [slot for slot in range(MAX_CLOUDS) if slot not in taken]
 
     def with_node(self, cloud: str, node: str) -> "Topology":
         """The same topology with `node` in `cloud`; nothing changes if it is there already."""
@@ -105,14 +140,10 @@ def make_topology(
         raise LabConfigurationError(
             "clouds", len(clouds), "out of range", hint=f"Use 1 to {MAX_CLOUDS} clouds."
         )
+    for spec in clouds:
+        Choices(spec.settings)
     for name in names:
-        if not NAME.match(name):
-            raise LabConfigurationError(
-                "cloud",
-                name,
-                "not a name",
-                hint="Use small letters, digits and '-', 20 at most, a letter first.",
-            )
+        check_cloud_name(name)
         if names.count(name) > 1:
             raise LabConfigurationError("cloud", name, "named twice", hint="Give each cloud its own name.")
     if not 1024 <= port_base <= 65535 - 100 * (MAX_CLOUDS + 1):
@@ -127,6 +158,13 @@ def make_topology(
     first = {c.name: c.nodes for c in clouds}
     numbers = {node: number for number, node in enumerate(dict.fromkeys(nodes), 1)}
     return Topology(clouds, port_base, node_size or NodeSize(), numbers, first)
+
+
+def check_cloud_name(name: str) -> None:
+    if not NAME.match(name):
+        raise LabConfigurationError(
+            "cloud", name, "not a name", hint="Use small letters, digits and '-', 20 at most, a letter first."
+        )
 
 
 def check_node_name(node: str) -> None:
@@ -163,7 +201,7 @@ def load_topology(path: Path) -> Topology | None:
     if not path.exists():
         return None
     saved = json.loads(path.read_text())
-    clouds = tuple(CloudSpec(c["name"], c["release"], tuple(c["nodes"])) for c in saved["clouds"])
+    clouds = tuple(CloudSpec(**{**c, "nodes": tuple(c["nodes"])}) for c in saved["clouds"])
     first = {cloud: tuple(nodes) for cloud, nodes in saved["first_nodes"].items()}
     return Topology(clouds, saved["port_base"], NodeSize(**saved["node_size"]), saved["node_numbers"], first)
 
