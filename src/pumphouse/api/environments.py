@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
 
 from pumphouse.api import starting
 from pumphouse.api.depends import Door, DryRun, IdempotencyKey, Limit, allow
@@ -11,10 +11,12 @@ from pumphouse.services.environments import AddEnvironment
 from pumphouse.wire.environment import AccessCheckView, EnvironmentChange, EnvironmentView, NewEnvironment
 from pumphouse.wire.health import HealthRequest, HealthRunView
 from pumphouse.wire.model import Page
+from pumphouse.wire.settings import DiffView, SettingsView
 
 router = APIRouter(prefix="/v1/environments", tags=["environments"])
 Reader = Annotated[Actor, allow(Permission.ENVIRONMENT_READ)]
 Checker = Annotated[Actor, allow(Permission.ENVIRONMENT_CHECK)]
+Refresh = Annotated[bool, Query(description="read the clouds anew first")]
 Writer = Annotated[Actor, allow(Permission.ENVIRONMENT_WRITE)]
 
 
@@ -85,6 +87,22 @@ def check_environment(environment: str, services: Door, actor: Checker) -> Page[
     del actor
     checked, checks = services.environments.check(environment)
     return Page(items=[AccessCheckView.of(checked.name, c) for c in checks])
+
+
+@router.get("/{environment}/settings")
+def show_settings(environment: str, services: Door, actor: Reader, refresh: Refresh = False) -> SettingsView:
+    """How an environment is built: each setting with its source, as last read; see docs/settings.md."""
+    del actor
+    return SettingsView.of(services.settings.show(environment, refresh=refresh))
+
+
+@router.get("/{environment}/diff/{other}")
+def diff_environments(
+    environment: str, other: str, services: Door, actor: Reader, refresh: Refresh = False
+) -> DiffView:
+    """Two environments side by side, with what matters for moving nodes and tenants from the first to the second."""
+    del actor
+    return DiffView.of(services.settings.diff(environment, other, refresh=refresh))
 
 
 @router.post("/{environment}/health", status_code=202, responses=starting.ANSWERS, response_model=None)

@@ -17,6 +17,7 @@ Name = Annotated[str, typer.Argument(metavar="ENV", help="Name or id of the envi
 Deployer = Annotated[
     str | None, typer.Option(help="What builds and takes down its nodes: lab, command, or none with ''.")
 ]
+Refresh = Annotated[bool, typer.Option("--refresh", help="Read the cloud anew first.")]
 Option = Annotated[
     list[str] | None,
     typer.Option("--option", metavar="KEY=VALUE", help="An option of the deployer; repeatable."),
@@ -75,6 +76,34 @@ def show_one(
     client = session_of(context).client
     found = client.discover(name) if refresh else client.environment(name)
     show(output, found, lambda: tables.environment(found))
+
+
+@app.command("settings")
+def settings(
+    context: typer.Context, name: Name, refresh: Refresh = False, output: Output = Format.TABLE
+) -> None:
+    """Show how an environment is built: each setting with its source, as last read; read now when it never was."""
+    from pumphouse.cli import settings_tables
+
+    found = session_of(context).client.settings(name, refresh=refresh)
+    show(output, found, lambda: settings_tables.settings(found))
+
+
+@app.command("diff")
+def diff(
+    context: typer.Context,
+    left: Annotated[str, typer.Argument(metavar="ENV", help="Where nodes and tenants come from.")],
+    right: Annotated[str, typer.Argument(metavar="ENV2", help="Where they would move.")],
+    refresh: Refresh = False,
+    output: Output = Format.TABLE,
+) -> None:
+    """Compare two environments; exit code 1 when a critical finding speaks against moving nodes and tenants from the first to the second."""
+    from pumphouse.cli import settings_tables
+
+    found = session_of(context).client.diff(left, right, refresh=refresh)
+    show(output, found, lambda: settings_tables.diff(found))
+    if found.status == "blocked":
+        raise typer.Exit(Exit.FAILED)
 
 
 @app.command("check")

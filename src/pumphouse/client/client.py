@@ -15,6 +15,7 @@ from pumphouse.wire.model import Page, Request
 from pumphouse.wire.node import NodePage, NodeView
 from pumphouse.wire.operation import ItemView, OperationView
 from pumphouse.wire.problem import MEDIA_TYPE, ProblemView
+from pumphouse.wire.settings import DiffView, SettingsView
 from pumphouse.wire.status import StatusView
 from pumphouse.wire.tenant import FenceView, TenantDetailsView, TenantMaintenanceRequest, TenantPage
 
@@ -63,6 +64,15 @@ class Client:
 
     def check_environment(self, name: str) -> list[AccessCheckView]:
         return self._send("POST", f"/environments/{_part(name)}/check", Page[AccessCheckView]).items
+
+    def settings(self, name: str, *, refresh: bool = False) -> SettingsView:
+        """How it is built, as last read, or read anew."""
+        return self._get(f"/environments/{_part(name)}/settings", SettingsView, {"refresh": refresh})
+
+    def diff(self, left: str, right: str, *, refresh: bool = False) -> DiffView:
+        """Two environments side by side."""
+        path = f"/environments/{_part(left)}/diff/{_part(right)}"
+        return self._get(path, DiffView, {"refresh": refresh})
 
     # nodes
 

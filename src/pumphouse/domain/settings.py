@@ -1,6 +1,6 @@
 """How a cloud is built: one typed, versioned document of settings, each with its source. Discovered by ports/settings.py, compared and duplicated."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -72,3 +72,20 @@ class EnvironmentSpec:
     name: str
     release: str
     settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+def completed(
+    environment: str, found: Iterable[Setting], told: Mapping[str, tuple[Any, str]], at: datetime
+) -> Settings:
+    """The document of an environment: what its cloud told (`found`), completed by what its deployer tells (key -> value and source).
+
+    What the cloud tells comes first; the deployer fills in what is unknown, and adds keys that the cloud has not.
+    """
+    values = {setting.key: setting for setting in found}
+    for key, (value, source) in told.items():
+        known = values.get(key)
+        if known is None or not known.known:
+            values[key] = Setting(key, value, source, at)
+    named = values.get("release.name")
+    release = str(named.value) if named is not None and named.known else "unknown"
+    return Settings(environment, release, at, dict(sorted(values.items())))

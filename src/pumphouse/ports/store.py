@@ -13,6 +13,7 @@ from pumphouse.domain.environment import Environment
 from pumphouse.domain.events import Event, NewEvent
 from pumphouse.domain.node import Maintenance
 from pumphouse.domain.operation import Item, ItemStatus, Operation, OperationStatus, StepRecord
+from pumphouse.domain.settings import Settings
 
 
 class EnvironmentStore(Protocol):
@@ -101,6 +102,22 @@ class HealthStore(Protocol):
 
     def health_runs(self, *, environment: str | None = None, limit: int = 20) -> Sequence[Mapping[str, Any]]:
         """Newest first."""
+        ...
+
+
+class SettingsStore(Protocol):
+    """The settings of environments as they were last read: readable when their cloud is away."""
+
+    def put_settings(self, environment_id: str, settings: Settings) -> None:
+        """Insert or replace those of that environment; its removal forgets them.
+
+        Raises:
+            NotFoundError: it was removed.
+        """
+        ...
+
+    def settings(self, environment_id: str) -> Settings | None:
+        """The last that were read, of whatever schema; None when there are none."""
         ...
 
 

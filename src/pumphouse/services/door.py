@@ -8,6 +8,7 @@ from pumphouse.services.fences import Fences
 from pumphouse.services.health import Health
 from pumphouse.services.nodes import Nodes
 from pumphouse.services.operations import Operations
+from pumphouse.services.settings import EnvironmentSettings
 from pumphouse.services.tenants import Tenants
 
 
@@ -16,6 +17,7 @@ class Services:
     """The one door."""
 
     environments: Environments
+    settings: EnvironmentSettings
     nodes: Nodes
     tenants: Tenants
     fences: Fences

@@ -13,6 +13,7 @@ from pumphouse.drivers.database.health import DatabaseHealth
 from pumphouse.drivers.database.migrate import migrate
 from pumphouse.drivers.database.operations import DatabaseOperations
 from pumphouse.drivers.database.ownership import DatabaseOwnership
+from pumphouse.drivers.database.settings import DatabaseSettings
 from pumphouse.ports.clock import Clock
 from pumphouse.ports.store import OperationStore
 
@@ -22,6 +23,7 @@ class Stores(
     DatabaseEvents,
     DatabaseFences,
     DatabaseHealth,
+    DatabaseSettings,
     DatabaseOperations,
     DatabaseChanges,
     DatabaseOwnership,

@@ -63,6 +63,22 @@ environments = sa.Table(
     **OPTIONS,
 )
 
+environment_settings = sa.Table(
+    "environment_settings",
+    metadata,
+    sa.Column(
+        "environment_id",
+        sa.String(ID),
+        sa.ForeignKey("environments.id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    sa.Column("schema_number", sa.Integer, nullable=False),
+    sa.Column("release", sa.String(WORD), nullable=False),
+    sa.Column("read_at", UtcDateTime, nullable=False),
+    sa.Column("document", sa.JSON, nullable=False),
+    **OPTIONS,
+)
+
 maintenances = sa.Table(
     "maintenances",
     metadata,
