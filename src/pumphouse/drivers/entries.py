@@ -1,6 +1,6 @@
 """Finds entries of clouds.yaml files and opens clouds from them: by reference, or from a copy sealed into the environment. Made by `main`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ from pumphouse.ports.cloud import Cloud
 from pumphouse.ports.identity import Tenants
 from pumphouse.ports.probes import Prober
 from pumphouse.ports.secrets import Secrets
+from pumphouse.ports.settings import Furnisher, SettingsReader
 from pumphouse.ports.workbench import Workbench
 
 if TYPE_CHECKING:
@@ -74,6 +75,13 @@ class ClientConfigEntries(CloudEntries):
     def seal(self, access: CloudAccess) -> CloudAccess:
         return replace(access, config_file=None, sealed=self._secrets.seal(self._settings(access).to_json()))
 
+    @override
+    def seal_variables(self, name: str, variables: Mapping[str, str]) -> CloudAccess:
+        from pumphouse.drivers.openstack.variables import settings_from
+
+        settings = settings_from(name, variables)
+        return CloudAccess(cloud=name, sealed=self._secrets.seal(settings.to_json()))
+
     def open(self, environment: Environment) -> Cloud:
         """The cloud of an environment."""
         from pumphouse.drivers.openstack.cloud import OpenStackCloud
@@ -97,6 +105,18 @@ class ClientConfigEntries(CloudEntries):
         from pumphouse.drivers.openstack.prober import OpenStackProber
 
         return OpenStackProber(environment.name, self._limited(environment), self._clock)
+
+    def open_settings(self, environment: Environment) -> SettingsReader:
+        """Who reads how it is built."""
+        from pumphouse.drivers.openstack.settings import OpenStackSettings
+
+        return OpenStackSettings(environment.name, self._limited(environment), self._clock)
+
+    def open_furnisher(self, environment: Environment) -> Furnisher:
+        """Who reads and makes the contents that belong to it."""
+        from pumphouse.drivers.openstack.furnishing import OpenStackFurnisher
+
+        return OpenStackFurnisher(environment.name, self._limited(environment), self._clock)
 
     def _limited(self, environment: Environment) -> "CloudSettings":
         settings = self._settings(environment.access)

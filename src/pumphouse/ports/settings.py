@@ -1,6 +1,6 @@
 """What is asked of a cloud about how it is built. Implemented by drivers/openstack/settings.py."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from pumphouse.domain.settings import Setting
@@ -28,9 +28,13 @@ class Furnisher(Protocol):
         ...
 
     def furnish(self, kind: str, row: Mapping[str, Any]) -> str:
-        """Make one from such a row; answers its id. One that exists with this name is compared: the same is no error, another raises ConflictError.
-        A quota is set.
+        """Make one from such a row; answers its id. What a call that was cut off has left is completed; one of this name that contradicts the row raises
+        ConflictError. A quota is set.
         """
+        ...
+
+    def content(self, kind: str, name: str) -> Iterator[bytes]:
+        """The bytes of one that has some (an image), piece by piece."""
         ...
 
     def copy_from(self, source: "Furnisher", kind: str, row: Mapping[str, Any]) -> None:

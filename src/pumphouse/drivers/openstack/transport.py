@@ -16,7 +16,7 @@ from typing import Any, Final, TypeVar
 from pumphouse.domain.errors import CloudFaultError, CloudRefusedError, NotFoundError
 from pumphouse.drivers.openstack import endpoints
 from pumphouse.drivers.openstack.access import CloudSettings
-from pumphouse.drivers.openstack.errors import error_of_response, translated
+from pumphouse.drivers.openstack.errors import error_of_exception, error_of_response, translated
 from pumphouse.drivers.openstack.identity import Identity
 from pumphouse.ports.clock import Clock
 
@@ -27,6 +27,8 @@ Rows = list[dict[str, Any]]
 PAGE: Final = 1000
 """Rows asked for at once; the services cap it themselves."""
 
+_PIECE: Final = 1 << 20
+"""Bytes of an image that are in memory at once."""
 _LOG = logging.getLogger(__name__)
 _FIRST_DELAY_S, _LONGEST_DELAY_S = 0.25, 4.0
 _FIRST_CONTACT_S = 12.0
@@ -84,12 +86,39 @@ class Transport:
         json: Any = None,
         data: bytes | None = None,
         microversion: str = "",
+        content_type: str = "",
     ) -> Any:
         """The JSON body (None when there is none) of a POST, PUT, PATCH or DELETE that is sent once."""
         # token and endpoint are looked up patiently first: what fails there has not reached the service yet
         self.endpoint(service)
         self._patiently(self._identity.headers)
-        return self._send(service, method, path, json=json, data=data, microversion=microversion)
+        return self._send(
+            service, method, path, json=json, data=data, microversion=microversion, content_type=content_type
+        )
+
+    def download(self, service: str, path: str) -> Iterator[bytes]:
+        """The body of a GET piece by piece, never more than one piece in memory."""
+        endpoint = self.endpoint(service)
+        what = f"{self._names(service)}: GET {path}"
+        response = self._authorised(what, endpoint.url + path, "GET", {}, {"stream": True})
+        if response.status_code >= 400:
+            raise error_of_response(what, path, response, now=self._clock.now())
+        try:
+            yield from response.iter_content(_PIECE)
+        except OSError as error:
+            raise error_of_exception(what, error) from None
+        finally:
+            response.close()
+
+    def upload(self, service: str, path: str, pieces: Iterator[bytes]) -> None:
+        """PUT a body piece by piece; sent once, and not again when the token is refused: the pieces are gone by then."""
+        endpoint = self.endpoint(service)
+        what = f"{self._names(service)}: PUT {path}"
+        tokens = self._patiently(self._identity.headers)
+        headers = {"Content-Type": "application/octet-stream", **tokens}
+        response = self._request(what, endpoint.url + path, "PUT", headers, {"data": pieces})
+        if response.status_code >= 400:
+            raise error_of_response(what, path, response, now=self._clock.now())
 
     def delete(self, service: str, path: str, *, microversion: str = "") -> bool:
         """DELETE; False when there was nothing there."""
@@ -225,14 +254,23 @@ class Transport:
                 self._clock.sleep(wait)
                 delay = min(delay * 2, _LONGEST_DELAY_S)
 
-    def _send(self, service: str, method: str, path: str, *, microversion: str = "", **content: Any) -> Any:
+    def _send(
+        self,
+        service: str,
+        method: str,
+        path: str,
+        *,
+        microversion: str = "",
+        content_type: str = "",
+        **content: Any,
+    ) -> Any:
         endpoint = self.endpoint(service)
         headers = {"Accept": "application/json"}
         if microversion:
             header = f"{endpoints.MICROVERSION_SERVICE[service]} {endpoint.pick(microversion)}"
             headers["OpenStack-API-Version"] = header
-        if content.get("data") is not None:
-            headers["Content-Type"] = "application/octet-stream"
+        if content_type or content.get("data") is not None:
+            headers["Content-Type"] = content_type or "application/octet-stream"
         what = f"{self._names(service)}: {method} {path}{_action(content.get('json'))}"
         response = self._authorised(what, endpoint.url + path, method, headers, content)
         if response.status_code >= 400:

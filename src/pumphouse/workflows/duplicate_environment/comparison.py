@@ -101,13 +101,13 @@ def _compared(setting: PlannedSetting, seen: Any, verdict: Verdict, reason: str 
 def _release(found: Settings, release: str) -> Compared:
     """Two releases can speak alike: then it is enough that the wanted one is among them."""
     candidates = found.value("release.candidates", [])
-    if found.release:
+    if rules.is_release(found.release):
         verdict = Verdict.TRANSLATED if found.release == release else Verdict.DIFFERENT
     elif candidates and release not in candidates:
         verdict = Verdict.DIFFERENT
     else:
         verdict = Verdict.UNKNOWN
-    seen = found.release or (candidates or None)
+    seen = found.release if rules.is_release(found.release) else candidates or None
     return Compared("release.name", None, release, seen, verdict, "the release that was asked for")
 
 

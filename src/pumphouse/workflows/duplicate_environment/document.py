@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from pumphouse.domain.errors import ConflictError
-from pumphouse.domain.settings import Fate, PlannedSetting, Setting, Settings
+from pumphouse.domain.settings import Fate, PlannedSetting, Settings, completed
 from pumphouse.ports.toolbox import Toolbox
 
 
@@ -15,12 +15,8 @@ def read_settings(tools: Toolbox, environment: str, now: datetime) -> Settings:
     Raises:
         CloudFaultError, CredentialsError: the cloud does not answer, or refuses us.
     """
-    values = {setting.key: setting for setting in tools.settings(environment).read()}
-    for key, (value, source) in of_deployer(tools, environment).items():
-        if key not in values or not values[key].known:
-            values[key] = Setting(key, value, source, now)
-    release = values.get("release.name")
-    return Settings(environment, str(release.value) if release and release.known else "", now, values)
+    found = tools.settings(environment).read()
+    return completed(environment, found, of_deployer(tools, environment), now)
 
 
 def of_deployer(tools: Toolbox, environment: str) -> Mapping[str, tuple[Any, str]]:

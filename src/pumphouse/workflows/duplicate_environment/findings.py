@@ -24,7 +24,9 @@ def of_release(original: Settings, release: str, buildable: Sequence[str]) -> li
         )
     if not is_release(release):
         return found
-    candidates = [original.release] if original.release else original.value("release.candidates", [])
+    candidates = (
+        [original.release] if is_release(original.release) else original.value("release.candidates", [])
+    )
     if not candidates:
         found.append(
             critical(

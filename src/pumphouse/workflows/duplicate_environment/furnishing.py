@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Final
 
 from typing_extensions import override
 
+from pumphouse.domain.errors import ConflictError
 from pumphouse.domain.operation import Item
 from pumphouse.engine.step import ItemStep, NewItem, Skipped, StepContext
 from pumphouse.workflows.duplicate_environment.planner import EXTERNAL
@@ -19,13 +20,17 @@ class Furnish(ItemStep):
     @override
     def list_items(self, ctx: StepContext) -> Sequence[NewItem]:
         about = Duplicate.of(ctx)
-        there = {row["name"] for row in ctx.tools.furnisher(about.name).contents(self.kind)}
+        there = {row["name"]: row for row in ctx.tools.furnisher(about.name).contents(self.kind)}
         return [
             NewItem(
                 key=f"{self.kind}/{row['name']}",
                 name=str(row["name"]),
                 kind=self.kind,
-                data={"row": dict(row), "present": row["name"] in there},
+                data={
+                    "row": dict(row),
+                    "present": row["name"] in there,
+                    "differs": differing(self.kind, row, there.get(row["name"], row)),
+                },
             )
             for row in self.rows(ctx, about)
         ]
@@ -38,9 +43,16 @@ class Furnish(ItemStep):
     def do_item(self, ctx: StepContext, item: Item) -> Mapping[str, Any] | Skipped:
         about = Duplicate.of(ctx)
         furnisher, row = ctx.tools.furnisher(about.name), item.data["row"]
+        if item.data["differs"]:
+            raise ConflictError(
+                f"{about.name} has another {self.kind.replace('_', ' ')} {item.name}: {', '.join(item.data['differs'])} differ",
+                hint="rename or change one of the two, then retry; or skip it",
+            )
+        if item.data["present"]:
+            return Skipped("it is there already, and the same")
         made = furnisher.furnish(self.kind, row)
         furnisher.copy_from(ctx.tools.furnisher(about.original), self.kind, row)
-        return Skipped("it is there already, and the same") if item.data["present"] else {"id": made}
+        return {"id": made}
 
     @override
     def undo_item(self, ctx: StepContext, item: Item) -> None:
@@ -98,7 +110,9 @@ class FurnishQuotas(Furnish):
     @override
     def do_item(self, ctx: StepContext, item: Item) -> Mapping[str, Any] | Skipped:
         furnisher, row = ctx.tools.furnisher(Duplicate.of(ctx).name), item.data["row"]
-        now = next((r for r in furnisher.contents(self.kind) if r["name"] == item.name), {"limits": {}})
+        now: Mapping[str, Any] = next(
+            (r for r in furnisher.contents(self.kind) if r["name"] == item.name), {"limits": {}}
+        )
         wanted = {k: v for k, v in row["limits"].items() if k in now["limits"]}
         before = {k: v for k, v in now["limits"].items() if k in wanted}
         if "before" not in item.result:
@@ -148,6 +162,28 @@ class FurnishImages(Furnish):
     def parallel(self, ctx: StepContext) -> int:
         # bytes go through this process
         return 2
+
+
+NOT_COMPARED: Final[Mapping[str, frozenset[str]]] = {
+    # roles and domains of the new release's own bootstrap are worded anew, and imply more
+    "role": frozenset({"description", "immutable", "implies", "domain"}),
+    "domain": frozenset({"description"}),
+    # set by the service itself, or to be seen only where nobody has changed it
+    "flavor": frozenset({"disabled", "description"}),
+    "volume_type": frozenset({"description"}),
+    "aggregate": frozenset({"tenant_bound"}),
+    "external_network": frozenset({"description", "mtu"}),
+    "image": frozenset({"tags", "properties", "protected", "hidden"}),
+}
+"""What may differ in contents of one name, by kind."""
+
+
+def differing(kind: str, wanted: Mapping[str, Any], there: Mapping[str, Any]) -> list[str]:
+    """The fields in which what is there contradicts what is wanted."""
+    if kind == "quota":
+        return []
+    ignored = NOT_COMPARED.get(kind, frozenset())
+    return sorted(k for k, v in wanted.items() if k not in ignored and k in there and there[k] != v)
 
 
 FURNISHING: Final[Mapping[str, tuple[type[Furnish], ...]]] = {
