@@ -38,6 +38,7 @@ def add_environment(
             name=wanted.name,
             cloud=wanted.cloud,
             config_file=wanted.config_file,
+            variables=wanted.variables,
             store=wanted.store,
             deployer=wanted.deployer,
             deployer_options=wanted.deployer_options,

@@ -1,5 +1,6 @@
 """`pumphouse env`: the clouds under management."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,7 @@ from pumphouse.cli.failures import Exit
 from pumphouse.cli.output import Format, Output, show
 from pumphouse.cli.running import Yes, ask, need_somebody
 from pumphouse.cli.session import session_of
+from pumphouse.domain.errors import InvalidInputError
 
 app = typer.Typer(no_args_is_help=True, help="Environments: the OpenStack clouds under management.")
 Name = Annotated[str, typer.Argument(metavar="ENV", help="Name or id of the environment.")]
@@ -28,10 +30,16 @@ Option = Annotated[
 def add(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="The name it shall have; it never changes.")],
-    cloud: Annotated[str, typer.Option(help="The entry of clouds.yaml.")],
+    cloud: Annotated[str | None, typer.Option(help="The entry of clouds.yaml.")] = None,
     config: Annotated[
         Path | None, typer.Option(help="The clouds.yaml; the usual places and the lab's if left out.")
     ] = None,
+    openrc: Annotated[
+        Path | None, typer.Option(help="An openrc file instead: its OS_ variables, kept encrypted.")
+    ] = None,
+    from_env: Annotated[
+        bool, typer.Option("--from-env", help="The shell's OS_ variables instead, kept encrypted.")
+    ] = False,
     store: Annotated[
         bool, typer.Option("--store", help="Keep an encrypted copy of the credentials.")
     ] = False,
@@ -39,15 +47,20 @@ def add(
     option: Option = None,
     output: Output = Format.TABLE,
 ) -> None:
-    """Take a cloud under management and discover it."""
+    """Take a cloud under management and discover it: from --cloud, --openrc or --from-env."""
     from pumphouse.wire.environment import NewEnvironment
 
+    if sum((cloud is not None, openrc is not None, from_env)) != 1:
+        raise typer.BadParameter("give one of --cloud ENTRY, --openrc FILE and --from-env")
+    if config is not None and cloud is None:
+        raise typer.BadParameter("--config names the file of --cloud")
     session = session_of(context)
     wanted = NewEnvironment.model_construct(
         _fields_set=None,
         name=name,
         cloud=cloud,
         config_file=str(config.expanduser().absolute()) if config else None,
+        variables=None if cloud is not None else _variables(openrc, asks=session.interactive),
         store=store,
         deployer=deployer,
         deployer_options=parse_options(option or ()),
@@ -56,6 +69,28 @@ def add(
     show(output, added, lambda: tables.environment(added))
     if added.status == "unreachable":
         typer.echo(f"It does not answer now; look with: pumphouse env check {added.name}", err=True)
+
+
+def _variables(openrc: Path | None, *, asks: bool) -> dict[str, str]:
+    """OS_* variables of a file, or of the shell. A password that the file asks for (as Horizon's do) is asked for here as well."""
+    from pumphouse.cli.openrc import of_shell, placed, read_openrc
+
+    if openrc is None:
+        return placed(of_shell(os.environ), Path.cwd())
+    found = read_openrc(openrc.expanduser())
+    variables = placed(found.variables, openrc.expanduser().absolute().parent)
+    for name in found.computed:
+        if name != "OS_PASSWORD" or not asks:
+            raise InvalidInputError(
+                name,
+                None,
+                f"{openrc} lets the shell work it out, and we do not execute it",
+                hint=f"source {openrc}, then: pumphouse env add NAME --from-env",
+            )
+        variables[name] = typer.prompt(
+            f"Password of {variables.get('OS_USERNAME', 'the user')}", hide_input=True, err=True
+        )
+    return variables
 
 
 @app.command("list")

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pumphouse.domain.confidential import MASK, holds, is_sealed, sealed
-from pumphouse.domain.environment import AccessCheck, Environment
+from pumphouse.domain.environment import AccessCheck, CloudAccess, Environment
 from pumphouse.domain.errors import (
     CloudFaultError,
     ConflictError,
@@ -27,11 +27,12 @@ class AddEnvironment:
     """What is needed to manage a cloud; see wire/environment.py for the meaning of each."""
 
     name: str
-    cloud: str
+    cloud: str | None = None
     config_file: str | None = None
     store: bool = False
     deployer: str | None = None
     deployer_options: Mapping[str, Any] | None = None
+    variables: Mapping[str, str] | None = field(default=None, repr=False)
 
 
 class Environments:
@@ -89,7 +90,7 @@ class Environments:
 
         Raises:
             ConflictError: the name is taken.
-            InvalidInputError: no such entry, no such deployer, or wrong options for it.
+            InvalidInputError: no such entry, a missing or wrong variable, no such deployer, or wrong options for it.
             CredentialsError: the cloud refused them.
         """
         if any(e.name == wanted.name for e in self._store.environments()):
@@ -97,13 +98,10 @@ class Environments:
                 f"there is an environment {wanted.name!r} already",
                 hint=f"choose another name, or remove it first: pumphouse env remove {wanted.name}",
             )
-        access = self._entries.find(wanted.cloud, wanted.config_file)
-        if wanted.store:
-            access = self._entries.seal(access)
         environment = Environment(
             id=self._clock.new_id(),
             name=wanted.name,
-            access=access,
+            access=self._access(wanted),
             deployer=wanted.deployer or None,
             deployer_options=_given(wanted.deployer_options or {}),
             added_at=self._clock.now(),
@@ -182,6 +180,20 @@ class Environments:
         self._store.remove_environment(environment.id)
         self._changed(environment.name)
         self._tell("environment.removed", f"environment {environment.name} was removed", environment)
+
+    def _access(self, wanted: AddEnvironment) -> CloudAccess:
+        """Variables are in no file that could own them: they are always sealed."""
+        if (wanted.cloud is None) == (wanted.variables is None):
+            raise InvalidInputError(
+                "cloud",
+                wanted.cloud,
+                "either an entry of clouds.yaml or OS_ variables are needed, and not both",
+                hint="give one of --cloud ENTRY, --openrc FILE and --from-env",
+            )
+        if wanted.variables is not None:
+            return self._entries.seal_variables(wanted.name, wanted.variables)
+        access = self._entries.find(str(wanted.cloud), wanted.config_file)
+        return self._entries.seal(access) if wanted.store else access
 
     def _checked(self, environment: Environment) -> Environment:
         """The environment as it may be stored, once its deployer takes the options."""

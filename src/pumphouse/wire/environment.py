@@ -16,12 +16,14 @@ NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"
 class NewEnvironment(Request):
     """A cloud to be managed: `cloud` is an entry of clouds.yaml, `config_file` the file on the machine where the application runs.
 
-    With `store` its credentials are copied into the database, encrypted; without, the file stays their owner.
+    With `store` its credentials are copied into the database, encrypted; without, the file stays their owner. In place of `cloud`, `variables`
+    are the OS_* variables of a shell or an openrc file: always stored, encrypted, and never shown.
     """
 
     name: str = Field(pattern=NAME_PATTERN)
-    cloud: str = Field(min_length=1, max_length=255)
+    cloud: str | None = Field(default=None, min_length=1, max_length=255)
     config_file: str | None = Field(default=None, max_length=4096)
+    variables: Mapping[str, str] | None = Field(default=None, repr=False)
     store: bool = False
     deployer: str | None = Field(default=None, max_length=64)
     deployer_options: Mapping[str, Any] = {}

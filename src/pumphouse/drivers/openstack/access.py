@@ -82,8 +82,15 @@ def load_entry(cloud: str, config_file: str | None = None) -> CloudSettings:
     Raises:
         InvalidInputError: the file, the entry or a part of it is missing or wrong; says which and what would be right.
     """
-    entry = _read_entry(cloud, config_file)
-    where = f"clouds.yaml entry {cloud}"
+    return settings_of(f"clouds.yaml entry {cloud}", cloud, _read_entry(cloud, config_file))
+
+
+def settings_of(where: str, cloud: str, entry: Mapping[str, Any]) -> CloudSettings:
+    """The settings that an entry of the shape of clouds.yaml tells; `where` names it in errors.
+
+    Raises:
+        InvalidInputError: a part of it is missing or wrong; says which and what would be right.
+    """
     auth = entry.get("auth")
     if not isinstance(auth, dict) or not auth:
         raise InvalidInputError(
