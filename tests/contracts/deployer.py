@@ -1,11 +1,13 @@
 """The contract of a deployer as tests: subclass `DeployerContract`, give it a `site`, and each rule of docs/contracts/deployer.md is tried."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
 
 from pumphouse.domain.errors import DeployerError, InvalidInputError, PumphouseError
+from pumphouse.domain.settings import EnvironmentSpec
 from pumphouse.ports.deployer import Capabilities, Deployer, NodeDeployState, Role
 
 
@@ -99,3 +101,61 @@ class DeployerContract:
     def test_registering_is_harmless_r7(self, site: Site) -> None:
         site.deployer.unregister(site.unknown)
         site.deployer.register(site.installed)
+
+    def test_settings_have_a_value_and_a_source_each_r15(self, site: Site) -> None:
+        for key, (value, source) in site.deployer.settings().items():
+            assert "." in key
+            assert source, f"{key} comes from somewhere"
+            json.dumps(value)
+
+    def test_what_can_be_set_is_told_per_release_in_words_r15(self, site: Site) -> None:
+        for release in site.deployer.releases():
+            assert all(key and words for key, words in site.deployer.settable(release).items())
+        assert site.deployer.settable("no release") == {}
+
+    def test_a_deployer_that_builds_none_says_so_r16(self, site: Site) -> None:
+        if site.deployer.releases():
+            pytest.skip("it builds environments")
+        with pytest.raises(DeployerError) as caught:
+            site.deployer.build(EnvironmentSpec("built-by-test", "2026.2"), lambda line: None)
+        assert caught.value.hint
+        assert site.deployer.built("built-by-test") is None
+
+    def test_building_and_razing_also_by_another_process_r16_r17(self, site: Site) -> None:
+        releases = site.deployer.releases()
+        if not releases:
+            pytest.skip("it builds no environments")
+        lines: list[str] = []
+        spec = EnvironmentSpec("built-by-test", releases[-1])
+        site.deployer.raze(spec.name, lines.append)
+        assert site.deployer.built(spec.name) is None
+        try:
+            access = site.deployer.build(spec, lines.append)
+            assert access.cloud == spec.name
+            assert access.config_file or access.sealed
+            assert lines
+            assert all(isinstance(line, str) and "\n" not in line for line in lines)
+            second = site.make()
+            assert second.built(spec.name) == spec
+            assert second.build(spec, lines.append) == access
+        finally:
+            site.make().raze(spec.name, lines.append)
+        assert site.deployer.built(spec.name) is None
+        site.deployer.raze(spec.name, lines.append)
+        assert site.deployer.state(site.installed) is NodeDeployState.INSTALLED
+
+    def test_building_refuses_what_it_cannot_set_and_names_it_r16(self, site: Site) -> None:
+        releases = site.deployer.releases()
+        if not releases:
+            pytest.skip("it builds no environments")
+        spec = EnvironmentSpec("built-by-test", releases[-1], {"network.no_such_key": 1})
+        with pytest.raises(InvalidInputError, match=r"network\.no_such_key"):
+            site.deployer.build(spec, lambda line: None)
+        with pytest.raises(PumphouseError):
+            site.deployer.build(EnvironmentSpec("built-by-test", "no release"), lambda line: None)
+        assert site.deployer.built("built-by-test") is None
+
+    def test_what_it_has_not_built_is_not_razed_r17(self, site: Site) -> None:
+        assert site.deployer.built(site.installed) is None
+        site.deployer.raze(site.installed, lambda line: None)
+        assert site.deployer.state(site.installed) is NodeDeployState.INSTALLED

@@ -95,8 +95,8 @@ class Configuration:
             self._copy_shipped(service)
             write_atomically(self.file(service), self.render(service), mode=0o600)
         for backend in self._choices.backends:
-            address = options.share_address(self._layout, self._cloud, backend)
-            write_atomically(options.shares_file(self._layout, self._cloud, backend), f"{address}\n")
+            line = options.share_line(self._layout, self._cloud, backend)
+            write_atomically(options.shares_file(self._layout, self._cloud, backend), f"{line}\n")
         for store in self._choices["storage.glance.stores"]:
             options.store_dir(self._layout, self._cloud, store["id"]).mkdir(parents=True, exist_ok=True)
         self._write_keys()

@@ -19,6 +19,7 @@ class LabConfigurationError(LabError):
     def __init__(self, field: str, value: object, problem: str, *, hint: str) -> None:
         super().__init__(f"{field} = {value}: {problem}", hint=hint)
         self.field = field
+        self.problem = problem
         self.value = value
 
 

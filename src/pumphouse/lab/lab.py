@@ -10,6 +10,7 @@ from typing import Any
 
 from pumphouse.lab import clouds_file, further, mounts, nodes, preflight
 from pumphouse.lab.bringup import BringUp, is_complete
+from pumphouse.lab.choices import Choices
 from pumphouse.lab.cloud import Cloud, Machine
 from pumphouse.lab.errors import LabConfigurationError
 from pumphouse.lab.layout import DEFAULT_PORT_BASE, Layout, default_state_dir
@@ -82,6 +83,18 @@ class Lab:
     def clouds(self) -> tuple[CloudSpec, ...]:
         """The clouds with the nodes that they have now."""
         return self._topology.clouds
+
+    def cloud(self, name: str) -> CloudSpec:
+        """One of them, as it is now."""
+        return self._reload().cloud(name)
+
+    def further_cloud(self, name: str) -> CloudSpec | None:
+        """The cloud of that name that `env_create` was asked for, made or half made; None if there is none."""
+        return next((c for c in self._reload().further_clouds if c.name == name), None)
+
+    def choices(self, cloud: str) -> Choices:
+        """What was chosen for a cloud, over the defaults."""
+        return Choices(self.cloud(cloud).settings)
 
     @property
     def clouds_yaml(self) -> Path:

@@ -32,6 +32,12 @@ def share_address(layout: Layout, cloud: str, backend: Backend) -> str:
     return f"127.0.0.1:{share(layout, cloud, backend)}" if backend.type == "nfs" else backend.name
 
 
+def share_line(layout: Layout, cloud: str, backend: Backend) -> str:
+    """The share as the driver's list of shares has it; Virtuozzo's driver insists on a JSON list of mount flags."""
+    address = share_address(layout, cloud, backend)
+    return address if backend.type == "nfs" else f"{address} []"
+
+
 def mount_point(layout: Layout, cloud: str, backend: Backend) -> Path:
     """Where the driver looks for the mounted share: both kinds name it after the share's address."""
     address = share_address(layout, cloud, backend)
@@ -95,6 +101,8 @@ def _glance(layout: Layout, cloud: str, choices: Choices) -> Sections:
             found[store["id"]] = {"filesystem_store_datadir": str(store_dir(layout, cloud, store["id"]))}
         else:
             found[store["id"]] = {"store_description": "images that lie on a web server"}
+            # later releases refuse web servers on this machine and on other ports than 80 and 443; a lab has no others
+            found["import_filtering_opts"] = {"allowed_hosts": "[127.0.0.1]", "allowed_ports": "[]"}
     return found
 
 

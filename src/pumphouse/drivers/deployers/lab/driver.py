@@ -1,16 +1,21 @@
 """The deployer `lab`: a real nova-compute and chassis leave one cloud of the one-machine lab and start in another, with its release's code."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from typing_extensions import override
 
-from pumphouse.domain.environment import Environment
+from pumphouse.domain.environment import CloudAccess, Environment
 from pumphouse.domain.errors import DeployerError, InvalidInputError
+from pumphouse.domain.settings import EnvironmentSpec
 from pumphouse.drivers.deployers.lab.policy import lab_policy_host
+from pumphouse.drivers.deployers.lab.settings import lab_settings
+from pumphouse.drivers.deployers.lab.told import ToldProgress
+from pumphouse.lab.choices import settable
 from pumphouse.lab.errors import LabConfigurationError, LabError
 from pumphouse.lab.nodes import NodeState
+from pumphouse.lab.release import known_releases
 from pumphouse.ports.deployer import Capabilities, Deployer, NodeDeployState, Progress, Role
 from pumphouse.ports.policy import PolicyHost
 
@@ -102,6 +107,47 @@ class LabDeployer(Deployer):
     def register(self, node: str) -> None:
         del node  # discover_hosts looks for all hosts that are not mapped yet
         _asked(lambda: self._lab().discover_hosts(self._cloud))
+
+    @override
+    def releases(self) -> Sequence[str]:
+        return known_releases()
+
+    @override
+    def settable(self, release: str) -> Mapping[str, str]:
+        return settable() if release in known_releases() else {}
+
+    @override
+    def settings(self) -> Mapping[str, tuple[Any, str]]:
+        return _asked(lambda: lab_settings(self._lab(), self._cloud))
+
+    @override
+    def build(self, spec: EnvironmentSpec, progress: Progress) -> CloudAccess:
+        lab = self._lab()
+        progress(f"building {spec.name} ({spec.release}) in the lab")
+        try:
+            lab.env_create(spec.name, spec.release, spec.settings, ToldProgress(progress))
+        except LabConfigurationError as exc:
+            raise InvalidInputError(exc.field, exc.value, exc.problem, hint=exc.hint) from exc
+        except LabError as exc:
+            raise DeployerError(exc.message, hint=exc.hint) from exc
+        progress(f"{spec.name} answers")
+        return CloudAccess(spec.name, str(lab.clouds_yaml))
+
+    @override
+    def raze(self, name: str, progress: Progress) -> None:
+        if self.built(name) is None:
+            return
+        progress(f"removing {name} from the lab")
+        try:
+            self._lab().env_delete(name, ToldProgress(progress))
+        except LabError as exc:
+            raise DeployerError(exc.message, hint=exc.hint) from exc
+        progress(f"{name} is gone")
+
+    @override
+    def built(self, name: str) -> EnvironmentSpec | None:
+        made = _asked(lambda: self._lab().further_cloud(name))
+        return None if made is None else EnvironmentSpec(made.name, made.release, dict(made.settings))
 
     @override
     def policy(self) -> PolicyHost:
