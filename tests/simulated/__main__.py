@@ -13,10 +13,18 @@ parser.add_argument("--latency-ms", type=float, default=0.0)
 parser.add_argument(
     "--row-ms", type=float, default=0.0, help="work per row of servers/detail; a tenth for other rows"
 )
+for kind, usual in (("networks", 3), ("flavors", 5), ("aggregates", 1)):
+    parser.add_argument(f"--{kind}", type=int, default=usual)
 parser.add_argument("--port", type=int, default=0)
 options = parser.parse_args()
 with SimulatedCloud(
-    Content(options.nodes, options.servers),
+    Content(
+        options.nodes,
+        options.servers,
+        networks=options.networks,
+        flavors=options.flavors,
+        aggregates=options.aggregates,
+    ),
     latency_s=options.latency_ms / 1000,
     row_s=options.row_ms / 1000,
     port=options.port,

@@ -25,6 +25,9 @@ class Content:
     servers: int = 12
     full_nodes: int = 0
     nova_maximum: str = "2.95"
+    networks: int = 3
+    flavors: int = 5
+    aggregates: int = 1
 
     @cached_property
     def provider_numbers(self) -> dict[str, int]:
@@ -137,8 +140,8 @@ class Content:
                 lambda n: {"id": uid("server", n), "name": f"server-{n}", "links": []},
             ),
             ("network", "/agents"): (self.nodes, self._agent),
-            ("network", "/networks"): (3, self._network),
-            ("compute", "/flavors/detail"): (5, self._flavor),
+            ("network", "/networks"): (self.networks, self._network),
+            ("compute", "/flavors/detail"): (self.flavors, self._flavor),
         }
 
     def _agent(self, number: int) -> dict[str, Any]:
@@ -152,8 +155,26 @@ class Content:
             "id": uid("network", number),
             "name": f"network-{number}",
             "provider:network_type": "geneve",
+            "provider:physical_network": None,
+            "provider:segmentation_id": number + 1,
             "mtu": 1442,
+            "router:external": number % 100 == 99,
+            "shared": False,
         }
+
+    def aggregate_rows(self) -> list[dict[str, Any]]:
+        return [
+            {
+                "id": n + 1,
+                "name": f"rack-{n + 1}",
+                "hosts": [self.node_name(h) for h in range(n, self.nodes, self.aggregates)]
+                if self.aggregates > 1
+                else ["node-1"],
+                "metadata": {"rack": str(n + 1)},
+                "availability_zone": None,
+            }
+            for n in range(self.aggregates)
+        ]
 
     def _flavor(self, number: int) -> dict[str, Any]:
         return {"id": str(number), "name": f"m1.{number}", "vcpus": 2, "ram": 2048, "disk": 20, "swap": ""}

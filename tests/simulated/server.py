@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from tests.simulated.built import ANSWERS as BUILT
 from tests.simulated.content import KEYS, PROJECT, Content, uid
 
 MAX_LIMIT = 1000
@@ -252,7 +253,7 @@ class SimulatedCloud:
             start = (
                 self.content.server_numbers[marker]
                 if "/servers" in request.path
-                else self.content.provider_numbers[marker]
+                else next(number for number in numbers if make(number)["id"] == marker)
             )
             numbers = numbers[numbers.index(start) + 1 :]
         limit = min(self.page_limit, int(request.query.get("limit", [str(self.page_limit)])[0]))
@@ -265,21 +266,22 @@ class SimulatedCloud:
         content, parts = self.content, request.path.strip("/").split("/")
         if request.service == "placement":
             return self._placement(parts)
-        if parts == ["os-services"]:
+        if parts == ["os-services"] and request.service == "compute":
             wanted = request.query.get("host", [""])[0]
             rows = [content.service(n) for n in range(content.nodes)]
             return {"services": [row for row in rows if wanted in ("", row["host"])]}
         if parts[0] == "servers" and len(parts) == 2 and parts[1] in content.server_numbers:
             return {"server": content.server(content.server_numbers[parts[1]])}
         fixed: dict[str, dict[str, Any]] = {
-            "os-aggregates": {"aggregates": [{"id": 1, "name": "rack-1", "hosts": ["node-1"], "metadata": {"rack": "1"}, "availability_zone": None}]},
+            "os-aggregates": {"aggregates": content.aggregate_rows()},
             "os-server-groups": {"server_groups": []}, "os-migrations": {"migrations": []}, "regions": {"regions": [{"id": "RegionOne"}]},
             "extensions": {"extensions": [{"alias": "agent"}]}, "projects": {"projects": []}, "images": {"images": []},
             "os-availability-zone": {"availabilityZoneInfo": [{"zoneName": "nova", "zoneState": {"available": True}}]},
             "types": {"volume_types": []}, "ports": {"ports": []}, "scheduler-stats": {"pools": []},
             "os-quota-class-sets": {"quota_class_set": {"cores": 20}}, "quotas": {"quota": {"network": 100}},
         }  # fmt: skip
-        return fixed.get(parts[0])
+        found = fixed.get(parts[0]) if f"{request.service}{request.path}" not in BUILT else None
+        return found if found is not None else BUILT.get(f"{request.service}{request.path}")
 
     def _placement(self, parts: list[str]) -> dict[str, Any] | None:
         content = self.content

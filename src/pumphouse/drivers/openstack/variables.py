@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from pumphouse.domain.confidential import is_secret_name
 from pumphouse.domain.errors import InvalidInputError
 from pumphouse.drivers.openstack.access import CloudSettings, settings_of
 
@@ -115,7 +116,8 @@ def _needed(given: Mapping[str, str], example: str, *names: str) -> str:
         if name in given:
             return given[name]
     others = f" (or {', '.join(names[1:3])})" if len(names) > 1 else ""
-    raise InvalidInputError(names[0], None, "missing", hint=f"export {names[0]}={example}{others}")
+    what = f"set {names[0]}, {example}" if is_secret_name(names[0]) else f"export {names[0]}={example}{others}"
+    raise InvalidInputError(names[0], None, "missing", hint=what)
 
 
 def _truth(given: Mapping[str, str], name: str) -> bool:
