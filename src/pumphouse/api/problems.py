@@ -105,7 +105,7 @@ def _on_validation(request: Request, error: Exception) -> JSONResponse:
         first["msg"],
         hint=f"correct {field} in the {where[0]}",
         # a field that nobody knows may hold anything
-        hidden=first["type"] == "extra_forbidden",
+        hidden=first["type"] == "extra_forbidden" or "variables" in first["loc"],
     )
     return _answer(request, problem_of(wrong))
 

@@ -114,11 +114,10 @@ def _mtu(left: Settings, right: Settings) -> Iterator[Finding]:
 
 
 def _volume_types(left: Settings, right: Settings) -> Iterator[Finding]:
-    mine, other = (
-        {row["name"]: row for row in side.value("contents.volume_types", [])} for side in (left, right)
-    )
-    if "contents.volume_types" not in right.values:
+    told = [side.value("contents.volume_types") for side in (left, right)]
+    if any(rows is None for rows in told):
         return
+    mine, other = ({row["name"]: row for row in rows} for rows in told)
     missing = sorted(mine.keys() - other.keys())
     if missing:
         yield warning(
@@ -135,6 +134,9 @@ def _volume_types(left: Settings, right: Settings) -> Iterator[Finding]:
             f"volume types of the same name differ in extra specs, QoS or encryption: {', '.join(changed)}",
             "see: pumphouse env diff -o yaml",
         )
+
+
+def _volume_backends(left: Settings, right: Settings) -> Iterator[Finding]:
     kinds = sorted({row["type"] for row in left.value("storage.cinder.backends", [])})
     there = sorted({row["type"] for row in right.value("storage.cinder.backends", [])})
     if kinds and there and kinds != there:
@@ -206,6 +208,7 @@ _RULES: tuple[Rule, ...] = (
     _network_kinds,
     _mtu,
     _volume_types,
+    _volume_backends,
     _hypervisors,
     _cpus,
     _extensions,

@@ -47,6 +47,18 @@ class Plan:
     decisions: Mapping[str, Any] = field(default_factory=dict)
 
     @property
+    def settings(self) -> Sequence[Mapping[str, Any]]:
+        """What becomes of each setting, in the plan of a duplicate; empty in others."""
+        found: Sequence[Mapping[str, Any]] = self.decisions.get("settings", ())
+        return found
+
+    @property
+    def unknown(self) -> Sequence[str]:
+        """Settings that nobody knows, in the plan of a duplicate."""
+        found: Sequence[str] = self.decisions.get("unknown", ())
+        return found
+
+    @property
     def blocked(self) -> bool:
         """Whether a critical finding forbids to carry it out."""
         return bool(blocking(self.findings))

@@ -9,6 +9,11 @@ from typing import Any
 SCHEMA = 1
 """Raised when a key changes its meaning; a document says which it was written under."""
 
+DUPLICATING = "duplicate_environment"
+"""The kind of the operation that duplicates an environment."""
+COMPARISON_MEMORY = "comparison"
+"""Under this name it remembers how what was built stands to the original, setting by setting."""
+
 
 @dataclass(frozen=True, slots=True)
 class Setting:
