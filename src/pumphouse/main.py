@@ -355,22 +355,16 @@ def _engine(settings: "Settings", stores: "Stores", tools: "DriverToolbox", cloc
 
 def _workflows() -> "list[Workflow]":
     from pumphouse.workflows.check_health.workflow import CheckHealth
+    from pumphouse.workflows.duplicate_environment import DeleteEnvironment, DuplicateEnvironment
     from pumphouse.workflows.evacuate_node.workflow import EvacuateNode
     from pumphouse.workflows.lock_tenant.workflow import LockTenant, UnlockTenant, VerifyTenant
     from pumphouse.workflows.maintain_node.workflow import MaintainNode
-    from pumphouse.workflows.reassign_node.delete import DeleteNode
-    from pumphouse.workflows.reassign_node.workflow import ReassignNode
+    from pumphouse.workflows.reassign_node import DeleteNode, ReassignNode
 
     return [
-        MaintainNode(),
-        EvacuateNode(),
-        ReassignNode(),
-        DeleteNode(),
-        LockTenant(),
-        UnlockTenant(),
-        VerifyTenant(),
-        CheckHealth(),
-    ]
+        MaintainNode(), EvacuateNode(), ReassignNode(), DeleteNode(), LockTenant(), UnlockTenant(), VerifyTenant(), CheckHealth(),
+        DuplicateEnvironment(), DeleteEnvironment(),
+    ]  # fmt: skip
 
 
 def _outbox(settings: "Settings", stores: "Stores", clock: Clock) -> "Outbox":

@@ -29,6 +29,7 @@ from pumphouse.domain.operation import Item
 from pumphouse.domain.plan import Plan, PlannedItem
 from pumphouse.drivers.clock import SystemClock
 from pumphouse.drivers.database.stores import Stores
+from pumphouse.drivers.openstack.variables import settings_from
 from pumphouse.drivers.toolbox import DriverToolbox
 from pumphouse.engine.engine import Engine
 from pumphouse.engine.settings import EngineSettings
@@ -43,10 +44,12 @@ from pumphouse.services.fences import Fences
 from pumphouse.services.health import Health
 from pumphouse.services.nodes import Nodes
 from pumphouse.services.operations import Operations
+from pumphouse.services.settings import EnvironmentSettings
 from pumphouse.services.tenants import Tenants
+from pumphouse.workflows.duplicate_environment import DeleteEnvironment, DuplicateEnvironment
 from tests.fakes.cloud import FakeCloud
-from tests.fakes.deployer import FakeDeployer
 from tests.fakes.fencing import Fencing, ToyTenants, toy_fencing
+from tests.fakes.sites import Sites
 
 # structlog prints to stdout unless told otherwise, and stdout is what the command line is judged by
 structlog.configure(
@@ -71,6 +74,12 @@ class FakeEntries(CloudEntries):
     @override
     def seal(self, access: CloudAccess) -> CloudAccess:
         return replace(access, config_file=None, sealed="sealed-secret")
+
+    @override
+    def seal_variables(self, name: str, variables: Mapping[str, str]) -> CloudAccess:
+        """A cloud of the toy is told by the last word of its OS_AUTH_URL."""
+        settings = settings_from(name, variables)
+        return CloudAccess(str(settings.auth["auth_url"]).rpartition("/")[2], sealed="sealed-secret")
 
 
 @dataclass
@@ -209,6 +218,9 @@ class Bench:
         for server in ("a", "b", "c"):
             self.clouds["old"].add_server(server, "node-1")
         shutil.copy(_empty_database(), directory / "bench.db")
+        self.sites = Sites(self.clock, self.clouds)
+        for name in self.clouds:
+            self.sites.add(name, "2026.2" if name == "new" else "2023.1")
         self.tenants = {name: ToyTenants(name) for name in self.clouds}
         self.stores = Stores(f"sqlite:///{directory / 'bench.db'}", clock=self.clock)
         self.tools = DriverToolbox(
@@ -217,7 +229,9 @@ class Bench:
             open_workbench=lambda environment: None,  # type: ignore[arg-type,return-value]  # no toy looks at it
             open_tenants=lambda environment: self.tenants[environment.access.cloud],
             open_prober=lambda environment: None,  # type: ignore[arg-type,return-value]
-            load_deployer=lambda environment: FakeDeployer(self.clouds[environment.access.cloud]),
+            open_settings=lambda environment: self.sites.reader(environment.access.cloud),
+            open_furnisher=lambda environment: self.sites.furnisher(environment.access.cloud),
+            load_deployer=lambda environment: self.sites.deployer(environment.access.cloud),
         )
         self.engine = self._new_engine()
         environments = Environments(
@@ -234,6 +248,9 @@ class Bench:
         operations = Operations(lambda: self.engine, store=self.stores, clock=self.clock)
         self.services = Services(
             environments=environments,
+            settings=EnvironmentSettings(
+                store=self.stores, environments=environments, tools=self.tools, clock=self.clock
+            ),
             nodes=Nodes(environments=environments, store=self.stores, tools=self.tools),
             tenants=Tenants(environments=environments, tools=self.tools),
             fences=Fences(tools=self.tools, operations=operations, store=self.stores, clock=self.clock),
@@ -269,7 +286,12 @@ class Bench:
         return Engine(
             self.stores,
             self.tools,
-            [*(Toy(kind, self.controls) for kind in KINDS), *toy_fencing(self.fencing)],
+            [
+                *(Toy(kind, self.controls) for kind in KINDS),
+                *toy_fencing(self.fencing),
+                DuplicateEnvironment(),
+                DeleteEnvironment(),
+            ],
             self.clock,
             EngineSettings(poll_s=0.02, back_off_first_s=0.01),
         )

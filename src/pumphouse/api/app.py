@@ -4,7 +4,7 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
-from pumphouse.api import application, environments, events, nodes, operations, problems, tenants
+from pumphouse.api import application, duplication, environments, events, nodes, operations, problems, tenants
 from pumphouse.api.requests import RequestIds
 from pumphouse.services.access import Authenticator
 from pumphouse.services.door import Services
@@ -28,7 +28,7 @@ def create_app(
     app.state.services = services
     app.state.authenticator = authenticator
     app.state.stream_poll_s = stream_poll_s
-    for room in (application, environments, nodes, tenants, operations, events):
+    for room in (application, environments, duplication, nodes, tenants, operations, events):
         app.include_router(room.router)
     problems.install(app)
     app.add_middleware(RequestIds)

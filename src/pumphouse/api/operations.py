@@ -126,4 +126,5 @@ def _view(services: Services, operation: Operation, *, plan: bool) -> OperationV
         progress=ProgressView.model_validate(services.operations.progress(operation.id)),
         plan=plan,
         proof=services.operations.proof(operation),
+        comparison=services.operations.comparison(operation),
     )

@@ -35,7 +35,10 @@ def parse_tenant(text: str) -> tuple[str, str]:
     return environment, tenant
 
 
-def parse_options(given: Iterable[str]) -> dict[str, Any]:
+_INSTANCE = {"--option": "state_dir=/srv/lab", "--set": "network.mtu=9000"}
+
+
+def parse_options(given: Iterable[str], *, option: str = "--option") -> dict[str, Any]:
     """`key=value` pairs; values that are JSON (numbers, true, lists, objects, null) are taken as such, others are texts.
 
     Raises:
@@ -48,10 +51,10 @@ def parse_options(given: Iterable[str]) -> dict[str, Any]:
         name, equals, value = text.partition("=")
         if not (name and equals):
             raise InvalidInputError(
-                "--option",
+                option,
                 text,
                 "should be KEY=VALUE",
-                hint="for instance --option state_dir=/srv/lab",
+                hint=f"for instance {option} {_INSTANCE.get(option, 'key=value')}",
                 hidden=True,
             )
         try:

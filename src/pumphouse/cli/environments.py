@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from pumphouse.cli import tables
+from pumphouse.cli import duplication, tables
 from pumphouse.cli.address import parse_options
 from pumphouse.cli.failures import Exit
 from pumphouse.cli.output import Format, Output, show
@@ -184,3 +184,7 @@ def remove(context: typer.Context, name: Name, yes: Yes = False, output: Output 
         show(output, gone, lambda: tables.environment(gone))
     else:
         typer.echo(f"Environment {found.name} was removed.")
+
+
+app.command("duplicate")(duplication.duplicate)
+app.command("delete")(duplication.delete)

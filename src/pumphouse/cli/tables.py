@@ -8,6 +8,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from pumphouse.cli import duplicate_tables
+
 if TYPE_CHECKING:
     from pumphouse.cli.way_back import WayBack
     from pumphouse.wire.environment import AccessCheckView, EnvironmentView
@@ -156,6 +158,8 @@ def operation(found: "OperationView", items: Sequence["ItemView"] = ()) -> Rende
         parts += [Text(), item_rows(items)]
     if found.proof:
         parts += [Text(), proof(found.proof)]
+    if found.comparison:
+        parts += [Text(), duplicate_tables.compared(found.comparison)]
     return Group(*parts)
 
 
@@ -198,6 +202,8 @@ def plan(p: "PlanView") -> RenderableType:
         for i in p.items:
             table.add_row(i.name, i.kind, i.method, i.target, duration(i.estimate_s), i.reason)
         parts += [Text(), table]
+    if p.settings:
+        parts += [Text(), duplicate_tables.planned(p.settings, p.unknown)]
     if p.steps:
         lines = [
             Text(f"{n}. {s.title}{'  <- point of no return' if s.irreversible else ''}")

@@ -7,6 +7,7 @@ import httpx
 from pydantic import BaseModel, ValidationError
 
 from pumphouse.client.errors import ProblemError, ProtocolError, UnreachableServerError
+from pumphouse.wire.duplication import DeleteEnvironmentRequest, DuplicateRequest
 from pumphouse.wire.environment import AccessCheckView, EnvironmentChange, EnvironmentView, NewEnvironment
 from pumphouse.wire.event import EventView
 from pumphouse.wire.finding import PlanRequest, PlanView
@@ -73,6 +74,23 @@ class Client:
         """Two environments side by side."""
         path = f"/environments/{_part(left)}/diff/{_part(right)}"
         return self._get(path, DiffView, {"refresh": refresh})
+
+    def plan_duplicate(self, environment: str, wanted: DuplicateRequest) -> PlanView:
+        return self._plan(f"/environments/{_part(environment)}/duplicate", wanted)
+
+    def start_duplicate(
+        self, environment: str, wanted: DuplicateRequest, *, idempotency_key: str | None = None
+    ) -> OperationView:
+        return self._start(f"/environments/{_part(environment)}/duplicate", wanted, idempotency_key)
+
+    def plan_delete_environment(self, environment: str) -> PlanView:
+        return self._plan(f"/environments/{_part(environment)}/delete", DeleteEnvironmentRequest())
+
+    def start_delete_environment(
+        self, environment: str, *, idempotency_key: str | None = None
+    ) -> OperationView:
+        path = f"/environments/{_part(environment)}/delete"
+        return self._start(path, DeleteEnvironmentRequest(), idempotency_key)
 
     # nodes
 

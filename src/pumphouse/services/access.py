@@ -71,6 +71,8 @@ KIND_PERMISSION: Mapping[str, Permission] = {
     "evacuate_node": Permission.NODE_EVACUATE,
     "reassign_node": Permission.NODE_MOVE,
     "delete_node": Permission.NODE_DELETE,
+    "duplicate_environment": Permission.ENVIRONMENT_WRITE,
+    "delete_environment": Permission.ENVIRONMENT_WRITE,
     "lock_tenant": Permission.TENANT_MAINTAIN,
     "unlock_tenant": Permission.TENANT_MAINTAIN,
     "verify_tenant": Permission.TENANT_MAINTAIN,

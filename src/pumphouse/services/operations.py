@@ -9,6 +9,7 @@ from typing import Any
 from pumphouse.domain.fence import FENCE_KINDS, PROOF_MEMORY
 from pumphouse.domain.operation import ACTIVE, Item, ItemStatus, Operation, OperationStatus, Progress
 from pumphouse.domain.plan import Plan
+from pumphouse.domain.settings import COMPARISON_MEMORY, DUPLICATING
 from pumphouse.engine.ownership import is_gone
 from pumphouse.ports.clock import Clock
 from pumphouse.ports.store import OperationStore
@@ -103,6 +104,13 @@ class Operations:
         if operation.kind not in FENCE_KINDS:
             return ()
         found: Sequence[Mapping[str, Any]] = self._store.memory(operation.id).get(PROOF_MEMORY, ())
+        return found
+
+    def comparison(self, operation: Operation) -> Sequence[Mapping[str, Any]]:
+        """How what was built stands to its original, setting by setting; empty for others than duplicates."""
+        if operation.kind != DUPLICATING:
+            return ()
+        found: Sequence[Mapping[str, Any]] = self._store.memory(operation.id).get(COMPARISON_MEMORY, ())
         return found
 
     def list(

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from pumphouse.domain.finding import Severity
 from pumphouse.domain.plan import Plan
+from pumphouse.wire.duplication import PlannedSettingView
 from pumphouse.wire.model import Request, View
 
 
@@ -41,7 +42,9 @@ class PlannedItemView(View):
 
 
 class PlanView(View):
-    """What would be done. `blocked` is true when a critical finding forbids it; `estimate_s` in seconds."""
+    """What would be done. `blocked` is true when a critical finding forbids it; `estimate_s` in seconds. The plan of a duplicate has `settings`, each with
+    its fate, and those that are `unknown`.
+    """
 
     id: str = ""
     name: str = ""
@@ -55,6 +58,8 @@ class PlanView(View):
     findings: tuple[FindingView, ...] = ()
     estimate_s: float = 0.0
     blocked: bool = False
+    settings: tuple[PlannedSettingView, ...] = ()
+    unknown: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, plan: Plan, params: Mapping[str, Any]) -> Self:

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, Self
 
 from pumphouse.domain.operation import Item, ItemStatus, Operation, OperationStatus, StepStatus
+from pumphouse.wire.duplication import ComparedView
 from pumphouse.wire.finding import PlanView
 from pumphouse.wire.model import View
 from pumphouse.wire.tenant import ProbeView
@@ -37,7 +38,7 @@ class ProgressView(View):
 
 
 class OperationView(View):
-    """One durable run of a workflow. `plan`, `steps` and `proof` (of an operation on a tenant) are only filled when one operation is shown."""
+    """One durable run of a workflow. `plan`, `steps` and `proof` (of an operation on a tenant), `comparison` (of a duplicate) are only filled when one operation is shown."""
 
     id: str
     name: str
@@ -60,6 +61,7 @@ class OperationView(View):
     plan: PlanView | None = None
     progress: ProgressView = ProgressView()
     proof: tuple[ProbeView, ...] = ()
+    comparison: tuple[ComparedView, ...] = ()
 
     @classmethod
     def of(
@@ -70,6 +72,7 @@ class OperationView(View):
         progress: ProgressView | None = None,
         plan: bool = False,
         proof: Sequence[Mapping[str, Any]] = (),
+        comparison: Sequence[Mapping[str, Any]] = (),
     ) -> Self:
         """The view of `operation`; its plan can be large and is left out unless asked for."""
         return cls(
@@ -94,6 +97,7 @@ class OperationView(View):
             plan=PlanView.model_validate(operation.plan) if plan and operation.plan else None,
             progress=progress or ProgressView(),
             proof=tuple(ProbeView.model_validate(probe) for probe in proof),
+            comparison=tuple(ComparedView.model_validate(line) for line in comparison),
         )
 
 

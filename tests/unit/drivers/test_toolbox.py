@@ -38,6 +38,8 @@ def tools(records: Any) -> DriverToolbox:
         open_workbench=opened,
         open_tenants=opened,
         open_prober=opened,
+        open_settings=opened,
+        open_furnisher=opened,
         load_deployer=opened,
     )
 

@@ -105,7 +105,7 @@ def _fate(key: str, was: Any, original: Settings, wanted: Wanted) -> tuple[Plann
 
 def _translated(key: str, was: Any, release: str, wanted: Wanted) -> PlannedSetting:
     rule = rules.translation(key, release, wanted.release)
-    if rule is not None:
+    if rule is not None and (rule.change != "replaced" or rule.applied(was) != was):
         return PlannedSetting(key, Fate.TRANSLATED, rule.applied(was), was, f"{rule.change}: {rule.reason}")
     observed = rules.observed(key)
     if observed is not None:
@@ -129,9 +129,7 @@ def _answered(planned: PlannedSetting, wanted: Wanted) -> PlannedSetting:
         return replace(planned, value=value, answered=value is not None)
     if value == planned.value:
         return planned
-    return replace(
-        planned, fate=Fate.DECIDE, value=value, answered=True, reason="you decided it otherwise than planned"
-    )
+    return replace(planned, fate=Fate.DECIDE, value=value, answered=True, reason="you decided it")
 
 
 def _credentials() -> PlannedSetting:

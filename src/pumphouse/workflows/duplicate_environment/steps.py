@@ -9,14 +9,11 @@ from typing_extensions import override
 from pumphouse.domain.environment import CloudAccess, Environment
 from pumphouse.domain.errors import ConflictError, NotFoundError, PermanentError, PumphouseError
 from pumphouse.domain.finding import Severity
-from pumphouse.domain.settings import EnvironmentSpec
+from pumphouse.domain.settings import COMPARISON_MEMORY, EnvironmentSpec
 from pumphouse.engine.step import Step, StepContext
 from pumphouse.ports.toolbox import Toolbox
 from pumphouse.workflows.duplicate_environment.comparison import Verdict, compare, different
 from pumphouse.workflows.duplicate_environment.document import read_settings, unpacked
-
-COMPARISON = "comparison"
-"""Under this name the table is remembered; services/operations.py shows it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +169,7 @@ class Compare(Step):
         planned = [unpacked(row) for row in ctx.plan.decisions["settings"]]
         found = read_settings(ctx.tools, about.name, ctx.clock.now())
         lines = compare(planned, found, about.release)
-        ctx.remember(**{COMPARISON: [line.row() for line in lines]})
+        ctx.remember(**{COMPARISON_MEMORY: [line.row() for line in lines]})
         wrong = different(lines)
         if wrong:
             shown = "; ".join(f"{w.key} is {w.found!r} instead of {w.planned!r}" for w in wrong[:5])

@@ -8,10 +8,11 @@ from typing_extensions import override
 
 from pumphouse.domain.errors import InvalidInputError, PumphouseError
 from pumphouse.domain.plan import Plan, PlannedItem
-from pumphouse.domain.settings import EnvironmentSpec
+from pumphouse.domain.settings import DUPLICATING, EnvironmentSpec
 from pumphouse.engine.step import Step
 from pumphouse.engine.workflow import PlanContext, Workflow
 from pumphouse.workflows.duplicate_environment import findings as find
+from pumphouse.workflows.duplicate_environment import rules
 from pumphouse.workflows.duplicate_environment.document import of_deployer, packed, read_settings
 from pumphouse.workflows.duplicate_environment.furnishing import FURNISHING
 from pumphouse.workflows.duplicate_environment.planner import VLANS, PlannedSettings, Wanted, plan_settings
@@ -33,7 +34,7 @@ BUILD_S, LOOK_S, ITEM_S = 180.0, 20.0, 1.5
 class DuplicateEnvironment(Workflow):
     """Build a new environment like another one, under a given release, and prove that it is like it."""
 
-    kind: ClassVar[str] = "duplicate_environment"
+    kind: ClassVar[str] = DUPLICATING
 
     @override
     def normalise(self, params: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -77,18 +78,18 @@ class DuplicateEnvironment(Workflow):
         deployer = ctx.tools.deployer(original_name)
         original = read_settings(ctx.tools, original_name, ctx.clock.now())
         settable = deployer.settable(release)
+        built = deployer.built(name)
         taken = _vlans_of_others(ctx, {original_name, name})
         planned = plan_settings(
             original,
             Wanted(
                 release,
                 settable,
-                params["answers"],
+                {**_decided_before(built), **params["answers"]},
                 [step.kind for kind in params["contents"] for step in FURNISHING[kind]],
                 {VLANS: taken},
             ),
         )
-        built = deployer.built(name)
         spec = EnvironmentSpec(name, release, planned.to_build(settable))
         findings = [
             *find.of_release(original, release, deployer.releases()),
@@ -133,6 +134,13 @@ def _contents(given: Any) -> list[str]:
         if kind not in FURNISHING:
             raise InvalidInputError("contents", kind, f"must be some of: {', '.join(FURNISHING)}")
     return [kind for kind in FURNISHING if kind in given]
+
+
+def _decided_before(built: EnvironmentSpec | None) -> dict[str, Any]:
+    """What stands already was decided: planning it again must not propose otherwise."""
+    if built is None:
+        return {}
+    return {key: value for key, value in built.settings.items() if rules.decision(key) is not None}
 
 
 def _vlans_of_others(ctx: PlanContext, but: set[str]) -> list[Any]:
