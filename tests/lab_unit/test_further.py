@@ -95,7 +95,7 @@ def test_a_sweep_of_one_cloud_leaves_the_others_processes(tmp_path: Path) -> Non
             environ = Path(f"/proc/{record.pid}/environ")
             wait_until(partial(_marked, environ), what="it has started", timeout_s=5)
         assert processes.sweep(traces=[f"{layout.cloud_dir('dup')}/"]) == 1
-        assert not processes.alive("mine")
+        wait_until(lambda: not processes.alive("mine"), what="it is gone", timeout_s=5)
         assert processes.alive("other")
     finally:
         for name in ("mine", "other"):
