@@ -8,7 +8,7 @@ import httpx
 import pytest
 from fastapi.routing import APIRoute
 
-from pumphouse.api import application, environments, events, nodes, operations, tenants
+from pumphouse.api import application, duplication, environments, events, nodes, operations, tenants
 from pumphouse.api.depends import Requires
 from pumphouse.client.transport import InProcessTransport
 from pumphouse.services.access import (
@@ -23,15 +23,24 @@ from tests.fakes.bench import bench_in
 
 ROUTES = [
     route
-    for module in (application, environments, nodes, tenants, operations, events)
+    for module in (application, duplication, environments, nodes, tenants, operations, events)
     for route in module.router.routes
     if isinstance(route, APIRoute)
 ]
 ENDPOINTS = [(method, route) for route in ROUTES for method in sorted(route.methods)]
-FILLED = {"environment": "old", "node": "node-1", "tenant": "acme", "operation": "0" * 32, "action": "pause"}
+FILLED = {
+    "environment": "old",
+    "node": "node-1",
+    "tenant": "acme",
+    "other": "new",
+    "operation": "0" * 32,
+    "action": "pause",
+}
 BODIES = {
     "add_environment": {"name": "x", "cloud": "old"},
     "change_environment": {},
+    "duplicate_environment": {"name": "twin", "release": "2026.2"},
+    "delete_environment": {},
     "run_health": {},
     "maintain_node": {"action": "on"},
     "evacuate_node": {},

@@ -22,6 +22,7 @@ from tests.fakes.bench import KINDS, Bench
 from tests.fakes.fencing import ACME, toy_fence
 
 FOR_ADMINS = ["reassign_node", "delete_node"]
+BUILDING = ["duplicate_environment", "delete_environment"]
 FOR_OPERATORS = ["maintain_node", "evacuate_node", "check_health", *sorted(FENCE_KINDS)]
 ALL = [*KINDS, *sorted(FENCE_KINDS)]
 
@@ -48,8 +49,10 @@ def act(http: httpx.Client, role: Role, operation: str, action: str) -> httpx.Re
 
 
 def test_every_kind_has_a_permission() -> None:
-    assert set(KIND_PERMISSION) == set(ALL) == {*FOR_ADMINS, *FOR_OPERATORS}
-    assert {kind for kind in ALL if NEEDED_ROLE[KIND_PERMISSION[kind]] is Role.ADMIN} == set(FOR_ADMINS)
+    assert set(ALL) == {*FOR_ADMINS, *FOR_OPERATORS}
+    assert set(KIND_PERMISSION) == {*ALL, *BUILDING}
+    admins = {kind for kind in KIND_PERMISSION if NEEDED_ROLE[KIND_PERMISSION[kind]] is Role.ADMIN}
+    assert admins == {*FOR_ADMINS, *BUILDING}
     with pytest.raises(ForbiddenError):
         authorise_kind(Actor("o", Role.OPERATOR), "a kind of tomorrow")
 
