@@ -16,6 +16,7 @@ from pumphouse.domain.finding import Severity, warning
 from pumphouse.domain.node import Maintenance
 from pumphouse.domain.operation import Item, ItemStatus, Operation, OperationStatus, StepRecord, StepStatus
 from pumphouse.domain.plan import Plan, PlannedItem, PlannedStep
+from pumphouse.domain.settings import Setting, Settings
 from pumphouse.drivers.database.stores import Stores
 from pumphouse.ports.store import Change, NewOperation
 
@@ -125,6 +126,22 @@ class TestEnvironments:
         stores.remove_environment("id-old")
         assert stores.environments() == []
         assert stores.maintenances() == []
+
+    def test_settings_are_replaced_and_go_with_their_environment(self, stores: Stores) -> None:
+        stores.add_environment(environment("old"))
+        assert stores.settings("id-old") is None
+        known = Setting("contents.flavors", [{"name": "ä", "vcpus": 1}], "nova", AT)
+        unknown = Setting("network.mtu", None, "no API", AT, known=False)
+        first = Settings("old", "2023.1", AT, {one.key: one for one in (known, unknown)})
+        stores.put_settings("id-old", first)
+        assert stores.settings("id-old") == first
+        second = replace(first, release="2026.2", schema=7, values={"network.mtu": unknown})
+        stores.put_settings("id-old", second)
+        assert stores.settings("id-old") == second
+        stores.remove_environment("id-old")
+        assert stores.settings("id-old") is None
+        with pytest.raises(NotFoundError):
+            stores.put_settings("id-old", first)
 
     def test_maintenance_is_replaced_and_dropped(self, stores: Stores) -> None:
         first = Maintenance("old", "n1", "why", AT, "op", was_enabled=True, previous_reason="")
