@@ -1,0 +1,164 @@
+"""The specification's environment duplication test on real clouds: for an original of an old release and for one of the same release, with different
+kinds of networks and storage; then the duplicate takes a node and passes the checks. Killed in the middle, it goes on or leaves nothing.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.lab import clouds
+from tests.lab.conftest import TestLab
+from tests.lab.test_lab_environments import killed, leftovers
+
+pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("used_lab")]
+
+OTHERWISE = """
+[network]
+tenant_types = ["vlan", "geneve"]
+mtu = 9000
+[[network.segmentation.vlan.ranges]]
+physical_network = "physnet1"
+minimum = 1200
+maximum = 1299
+[storage.cinder]
+default_type = "slow"
+backends = [{name = "nfs", type = "nfs"}, {name = "slow", type = "nfs"}]
+[storage.glance]
+default_store = "fast"
+stores = [{id = "fast", type = "file"}, {id = "file", type = "file"}]
+[compute]
+cpu_allocation_ratio = 7.5
+[quota.nova]
+cores = 77
+[quota.cinder]
+volumes = 44
+"""
+LIKE = ("network.tenant_types", "network.mtu", "storage.cinder.backends", "storage.cinder.default_type", "storage.glance.stores",
+        "storage.glance.default_store", "compute.cpu_allocation_ratio", "quota.nova.cores", "quota.cinder.volumes")  # fmt: skip
+
+
+def settings(lab: TestLab, environment: str) -> dict[str, Any]:
+    found = lab.console.ok("env", "settings", environment, "--refresh")["settings"]
+    return {key: row["value"] for key, row in found.items() if row["known"]}
+
+
+def duplicate(lab: TestLab, original: str, name: str, *more: str) -> Any:
+    words = ("env", "duplicate", original, "--name", name, "--release", "2026.2", *more)
+    return lab.console.ok(*words, "--deploy", "--yes", timeout_s=900)
+
+
+def agree(lab: TestLab, original: str, name: str, done: Any) -> None:
+    """The comparison that was shown, and an independent look, say that the two are alike."""
+    verdicts = {line["key"]: line["verdict"] for line in done["comparison"]}
+    assert "different" not in verdicts.values(), done["comparison"]
+    one, other = settings(lab, original), settings(lab, name)
+    assert one.get("network.tenant_types"), "the lab's deployer tells nothing: the test would prove nothing"
+    for key in LIKE:
+        if key in one:
+            assert other.get(key) == one[key], key
+    assert other["release.name"] == "2026.2"
+    types = {row["Name"] for row in lab.console.openstack(name, "volume", "type", "list")}
+    assert types >= {row["Name"] for row in lab.console.openstack(original, "volume", "type", "list")}
+    assert lab.console.openstack(name, "compute", "service", "list", "--service", "nova-compute") == []
+
+
+def takes_a_node(lab: TestLab, source: str, node: str, name: str) -> None:
+    moved = lab.console.ok("node", "move", f"{source}/{node}", "--to", name, "--yes", timeout_s=900)
+    assert moved["status"] == "done"
+    assert clouds.compute_hosts(lab.cloud(name)) == {node: ("enabled", "up")}
+    for checks in ("sanity", "smoke"):
+        run = lab.console.ok("health", "run", name, "--set", checks, timeout_s=600)
+        assert run["status"] in {"passed", "done"}, run
+
+
+@pytest.fixture(scope="module")
+def other(used_lab: TestLab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """An original of the new release with other kinds of networks and storage than `old` has."""
+    file = tmp_path_factory.mktemp("choices") / "otherwise.toml"
+    file.write_text(OTHERWISE)
+    said = used_lab.console(
+        "lab", "env-create", "other", "--release", "2026.2", "--settings", str(file), timeout_s=600
+    )
+    assert said.code == 0, said.out + said.err
+    used_lab.console.ok("env", "add", "other", "--cloud", "other", "--deployer", "lab",
+                        "--option", f"state_dir={used_lab.directory}")  # fmt: skip
+    yield "other"
+    used_lab.console("lab", "env-delete", "other")
+
+
+def test_the_plan_has_every_setting_in_one_of_three_lists_and_can_be_saved(
+    used_lab: TestLab, tmp_path: Path
+) -> None:
+    file = tmp_path / "twin.yaml"
+    plan = used_lab.console.ok("env", "duplicate", "old", "--name", "twin", "--release", "2026.2", "--save", str(file))  # fmt: skip
+    written = yaml.safe_load(file.read_text())
+    assert {row["fate"] for row in written["settings"]} == {"copied", "translated", "you must decide"}
+    planned = {row["key"] for row in written["settings"]} | set(written["unknown"])
+    assert planned >= set(used_lab.console.ok("env", "settings", "old")["settings"])
+    assert {s["key"] for s in plan["settings"]} == {row["key"] for row in written["settings"]}
+    assert "twin" not in yaml.safe_load((used_lab.directory / "clouds.yaml").read_text())["clouds"]
+    older = used_lab.console("env", "duplicate", "new", "--name", "twin", "--release", "2023.1", "--dry-run")
+    assert older.code == 3
+    assert "older-release" in older.out
+
+
+def test_an_old_cloud_is_duplicated_under_the_new_release(used_lab: TestLab) -> None:
+    contents = ("--contents", "flavors,volume_types,images,roles,quotas")
+    done = duplicate(used_lab, "old", "twin", *contents)
+    assert done["status"] == "done"
+    agree(used_lab, "old", "twin", done)
+    flavors = {row["Name"] for row in used_lab.console.openstack("old", "flavor", "list", "--all")}
+    assert {row["Name"] for row in used_lab.console.openstack("twin", "flavor", "list", "--all")} == flavors
+    again = duplicate(used_lab, "old", "twin", *contents)
+    assert again["status"] == "done"
+    assert all(step["counts"].keys() <= {"skipped"} for step in again["steps"]), "a second run made something"
+
+
+def test_the_duplicate_takes_a_node_and_passes_the_checks(used_lab: TestLab) -> None:
+    takes_a_node(used_lab, "old", "node-3", "twin")
+    said = used_lab.console("env", "delete", "twin", "--yes")
+    assert said.code == 3, "one with a node was deleted"
+    assert "it has nodes: node-3" in said.err + said.out
+
+
+def test_a_cloud_with_other_networks_and_storage_is_duplicated_within_its_release(
+    used_lab: TestLab, other: str
+) -> None:
+    done = duplicate(used_lab, other, "other-twin")
+    assert done["status"] == "done"
+    agree(used_lab, other, "other-twin", done)
+    one, two = settings(used_lab, other), settings(used_lab, "other-twin")
+    key = "network.segmentation.vlan.ranges"
+    assert one[key][0]["minimum"] == 1200
+    assert two[key][0]["minimum"] > 1299
+    takes_a_node(used_lab, "old", "node-2", "other-twin")
+
+
+@pytest.mark.parametrize("after_s", [3.0, 8.0, 15.0])
+@pytest.mark.parametrize("way", ["resume", "undo"])
+def test_killed_in_the_middle_it_goes_on_or_leaves_nothing(
+    used_lab: TestLab, after_s: float, way: str
+) -> None:
+    words = ("env", "duplicate", "old", "--name", "cut", "--release", "2026.2", "--deploy", "--yes")
+    killed(used_lab.console.begin(*words), after_s)
+    console = used_lab.console
+    begun = [o for o in console.ok("operation", "list")["items"] if o["subject"] == "cut"]
+    if begun and begun[0]["status"] not in {"done", "undone", "cancelled"}:
+        if way == "undo":
+            console("operation", "cancel", begun[0]["id"], timeout_s=600)
+            console.ok("operation", "undo", begun[0]["id"], "--yes", timeout_s=600)
+        else:
+            console.ok("operation", "resume", begun[0]["id"], timeout_s=900)
+    if begun and way == "resume":
+        assert console.openstack("cut", "network", "list")
+        assert console.ok("env", "delete", "cut", "--yes")["status"] == "done"
+    assert leftovers(used_lab, "cut", _slot(used_lab)) == []
+    assert "cut" not in {e["name"] for e in console.ok("env", "list")}
+
+
+def _slot(lab: TestLab) -> int:
+    """The first place of ports that nobody holds: the one that the removed cloud had."""
+    return len(yaml.safe_load((lab.directory / "clouds.yaml").read_text())["clouds"])
