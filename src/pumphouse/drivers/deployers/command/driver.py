@@ -1,15 +1,19 @@
 """The deployer `command`: the operator's own scripts, as docs/contracts/deployer.md describes them. Made by the toolbox, called by workflows."""
 
 import os
+import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from typing_extensions import override
 
-from pumphouse.domain.environment import Environment
-from pumphouse.domain.errors import DeployerError, TemporaryError
+from pumphouse.domain.environment import CloudAccess, Environment
+from pumphouse.domain.errors import DeployerError, InvalidInputError, TemporaryError
+from pumphouse.domain.settings import EnvironmentSpec
 from pumphouse.drivers.clock import SystemClock
+from pumphouse.drivers.deployers.command.environments import ScriptedEnvironments
 from pumphouse.drivers.deployers.command.guard import lock_directory, only_one
 from pumphouse.drivers.deployers.command.options import parse_options
 from pumphouse.drivers.deployers.command.process import Ended, Exit, run_script
@@ -27,6 +31,8 @@ DEFAULT_RETRY_S = 60.0
 POLICY_S = 120.0
 """The least time for a question about a policy: a service's Python has to start on a controller, and judges hundreds of rules."""
 MAX_POLICY_ANSWER = 16 * 1024 * 1024
+MAX_SETTINGS_ANSWER = 1024 * 1024
+WORD = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")
 BUSY = frozenset({NodeDeployState.INSTALLING, NodeDeployState.REMOVING})
 
 
@@ -51,6 +57,10 @@ class CommandDeployer(Deployer):
         self._scrubber = Scrubber(
             [*passed.values(), *secrets_in(self._options.env), *secrets_in(self._options.site)]
         )
+
+        asks = "environments" in self._options.commands
+        self._environments = ScriptedEnvironments(self._ask_environments) if asks else None
+        self._lock: int | None = None
 
     @override
     def capabilities(self) -> Capabilities:
@@ -116,6 +126,75 @@ class CommandDeployer(Deployer):
         if "policy" not in self._options.commands:
             return None
         return AskedPolicyHost(self._environment.name, self._ask_policy)
+
+    @override
+    def releases(self) -> Sequence[str]:
+        return self._environments.releases() if self._environments else super().releases()
+
+    @override
+    def settable(self, release: str) -> Mapping[str, str]:
+        if self._environments is None or not WORD.match(release):
+            return super().settable(release)
+        return self._environments.settable(release)
+
+    @override
+    def settings(self) -> Mapping[str, tuple[Any, str]]:
+        return self._environments.settings() if self._environments else super().settings()
+
+    @override
+    def built(self, name: str) -> EnvironmentSpec | None:
+        return self._environments.built(_word(name)) if self._environments else super().built(name)
+
+    @override
+    def build(self, spec: EnvironmentSpec, progress: Progress) -> CloudAccess:
+        if self._environments is None:
+            return super().build(spec, progress)
+        _word(spec.name)
+        with self._only_one_environment(spec.name):
+            return self._environments.build(spec, progress)
+
+    @override
+    def raze(self, name: str, progress: Progress) -> None:
+        if self._environments is not None:
+            with self._only_one_environment(_word(name)):
+                if self._environments.built(name) is not None:
+                    self._environments.raze(name, progress)
+
+    @contextmanager
+    def _only_one_environment(self, name: str) -> Iterator[None]:
+        """A script that a killed Pumphouse has left running is waited for, as with nodes."""
+        locks = lock_directory(self._options.lock_dir)
+        with only_one(locks, "environments", name, self._options.timeout_s, self._clock) as lock:
+            self._lock = lock
+            try:
+                yield
+            finally:
+                self._lock = None
+
+    def _ask_environments(
+        self, verb: str, subject: str, document: Mapping[str, Any], progress: Progress
+    ) -> Ended:
+        acts = verb in ("build", "raze")
+        ended = run_script(
+            (*self._options.commands["environments"], verb, *([subject] if subject else [])),
+            {
+                "contract_version": CONTRACT_VERSION,
+                "action": "environments",
+                "environment": self._environment.name,
+                "options": dict(self._options.site),
+                **document,
+            },
+            env=self._env,
+            directory=self._options.directory,
+            timeout_s=self._options.timeout_s if acts else self._options.question_timeout_s,
+            progress=progress,
+            scrubber=self._scrubber,
+            keep_open=() if self._lock is None else (self._lock,),
+            max_answer=MAX_SETTINGS_ANSWER,
+        )
+        if ended.code != Exit.REFUSED or "key" not in ended.answer:
+            self._judge(f"environments {verb} {subject}".strip(), "", ended)
+        return ended
 
     def _ask_policy(self, verb: str, service: str, document: Mapping[str, Any]) -> Reply:
         """One call of the policy script. What it prints beside its answer is kept for an error only."""
@@ -255,6 +334,22 @@ def _verdict(ended: Ended, scrubber: Scrubber) -> str:
 
 def _texts(value: object) -> list[str]:
     return [str(v) for v in value if v] if isinstance(value, list) else []
+
+
+def _word(name: str) -> str:
+    """A name that a script cannot take for an option or a path.
+
+    Raises:
+        InvalidInputError: it is none.
+    """
+    if not WORD.match(name):
+        raise InvalidInputError(
+            "environment",
+            name,
+            "not a name for a script",
+            hint="Letters, digits, '.', '_' and '-', 63 at most.",
+        )
+    return name
 
 
 def _after(answer: Mapping[str, Any]) -> float:

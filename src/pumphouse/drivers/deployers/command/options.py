@@ -8,15 +8,15 @@ from typing import Any
 from pumphouse.domain.errors import InvalidInputError
 from pumphouse.ports.deployer import Role
 
-ACTIONS = ("take_down", "install", "state", "validate", "register", "unregister", "policy")
+ACTIONS = ("take_down", "install", "state", "validate", "register", "unregister", "policy", "environments")
 REQUIRED = ("take_down", "install", "state")
 VARIABLE = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
 
 
 @dataclass(frozen=True, slots=True)
 class CommandOptions:
-    """`commands` maps an action to the argument list of its script; times are seconds. `policy` is no action on a node: its script is called with
-    a verb and a service (docs/contracts/deployer.md).
+    """`commands` maps an action to the argument list of its script; times are seconds. `policy` and `environments` are no actions on a node: their
+    scripts are called with a verb and a service, or a name (docs/contracts/deployer.md).
 
     `env` is set for the scripts; `pass_env` names variables of our own environment that they also get, which is where secrets belong:
     their values are blotted out wherever they turn up. `site` is handed on to the scripts as it is.
