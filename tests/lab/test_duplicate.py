@@ -40,6 +40,10 @@ LIKE = ("network.tenant_types", "network.mtu", "storage.cinder.backends", "stora
         "storage.glance.default_store", "compute.cpu_allocation_ratio", "quota.nova.cores", "quota.cinder.volumes")  # fmt: skip
 
 
+FREE = 2
+"""The place of ports behind those of `old` and `new`; a lab has four."""
+
+
 def settings(lab: TestLab, environment: str) -> dict[str, Any]:
     found = lab.console.ok("env", "settings", environment, "--refresh")["settings"]
     return {key: row["value"] for key, row in found.items() if row["known"]}
@@ -83,10 +87,9 @@ def other(used_lab: TestLab, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         "lab", "env-create", "other", "--release", "2026.2", "--settings", str(file), timeout_s=600
     )
     assert said.code == 0, said.out + said.err
-    used_lab.console.ok("env", "add", "other", "--cloud", "other", "--deployer", "lab",
-                        "--option", f"state_dir={used_lab.directory}")  # fmt: skip
     yield "other"
     used_lab.console("lab", "env-delete", "other")
+    used_lab.console("env", "remove", "other", "--yes")
 
 
 def test_the_plan_has_every_setting_in_one_of_three_lists_and_can_be_saved(
@@ -103,6 +106,38 @@ def test_the_plan_has_every_setting_in_one_of_three_lists_and_can_be_saved(
     older = used_lab.console("env", "duplicate", "new", "--name", "twin", "--release", "2023.1", "--dry-run")
     assert older.code == 3
     assert "older-release" in older.out
+
+
+@pytest.mark.parametrize("after_s", [3.0, 8.0, 15.0])
+@pytest.mark.parametrize("way", ["delete", "undo"])
+def test_killed_in_the_middle_it_goes_on_and_leaves_nothing_when_taken_back(
+    used_lab: TestLab, after_s: float, way: str
+) -> None:
+    """kill -9 of the command alone: what the deployer has started goes on, and is found again."""
+    console = used_lab.console
+    words = ("env", "duplicate", "old", "--name", "cut", "--release", "2026.2", "--deploy", "--yes")
+    killed(console.begin(*words), after_s)
+    begun = [
+        o for o in _operations(used_lab) if o["subject"] == "cut" and o["kind"] == "duplicate_environment"
+    ]
+    if not begun:
+        assert leftovers(used_lab, "cut", FREE) == []
+        return
+    operation = begun[0]["id"]
+    if begun[0]["status"] != "done":
+        assert console.ok("operation", "resume", operation, timeout_s=900)["status"] == "done"
+    assert console.openstack("cut", "network", "list")
+    if way == "undo":
+        assert console.ok("operation", "undo", operation, "--yes", timeout_s=600)["status"] == "undone"
+    else:
+        assert console.ok("env", "delete", "cut", "--yes", timeout_s=600)["status"] == "done"
+    assert leftovers(used_lab, "cut", FREE) == []
+    assert "cut" not in {e["name"] for e in console.ok("env", "list")}
+
+
+def _operations(lab: TestLab) -> list[dict[str, Any]]:
+    found = lab.console.ok("operation", "list")
+    return list(found["items"] if isinstance(found, dict) else found)
 
 
 def test_an_old_cloud_is_duplicated_under_the_new_release(used_lab: TestLab) -> None:
@@ -124,6 +159,12 @@ def test_the_duplicate_takes_a_node_and_passes_the_checks(used_lab: TestLab) -> 
     assert "it has nodes: node-3" in said.err + said.out
 
 
+def test_without_its_node_the_duplicate_can_be_deleted(used_lab: TestLab) -> None:
+    used_lab.console.ok("node", "move", "twin/node-3", "--to", "old", "--yes", timeout_s=900)
+    assert used_lab.console.ok("env", "delete", "twin", "--yes", timeout_s=600)["status"] == "done"
+    assert leftovers(used_lab, "twin", FREE) == []
+
+
 def test_a_cloud_with_other_networks_and_storage_is_duplicated_within_its_release(
     used_lab: TestLab, other: str
 ) -> None:
@@ -135,30 +176,3 @@ def test_a_cloud_with_other_networks_and_storage_is_duplicated_within_its_releas
     assert one[key][0]["minimum"] == 1200
     assert two[key][0]["minimum"] > 1299
     takes_a_node(used_lab, "old", "node-2", "other-twin")
-
-
-@pytest.mark.parametrize("after_s", [3.0, 8.0, 15.0])
-@pytest.mark.parametrize("way", ["resume", "undo"])
-def test_killed_in_the_middle_it_goes_on_or_leaves_nothing(
-    used_lab: TestLab, after_s: float, way: str
-) -> None:
-    words = ("env", "duplicate", "old", "--name", "cut", "--release", "2026.2", "--deploy", "--yes")
-    killed(used_lab.console.begin(*words), after_s)
-    console = used_lab.console
-    begun = [o for o in console.ok("operation", "list")["items"] if o["subject"] == "cut"]
-    if begun and begun[0]["status"] not in {"done", "undone", "cancelled"}:
-        if way == "undo":
-            console("operation", "cancel", begun[0]["id"], timeout_s=600)
-            console.ok("operation", "undo", begun[0]["id"], "--yes", timeout_s=600)
-        else:
-            console.ok("operation", "resume", begun[0]["id"], timeout_s=900)
-    if begun and way == "resume":
-        assert console.openstack("cut", "network", "list")
-        assert console.ok("env", "delete", "cut", "--yes")["status"] == "done"
-    assert leftovers(used_lab, "cut", _slot(used_lab)) == []
-    assert "cut" not in {e["name"] for e in console.ok("env", "list")}
-
-
-def _slot(lab: TestLab) -> int:
-    """The first place of ports that nobody holds: the one that the removed cloud had."""
-    return len(yaml.safe_load((lab.directory / "clouds.yaml").read_text())["clouds"])
