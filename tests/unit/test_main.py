@@ -76,7 +76,7 @@ def test_a_lab_is_registered_once_and_kept_up_to_date(
         state_dir=tmp_path,
         clouds_yaml=clouds_yaml,
         clouds=[SimpleNamespace(name="old"), SimpleNamespace(name="new")],
-        clouds_id="first",
+        clouds_id_of={"old": "first", "new": "first"}.__getitem__,
     )
     main.register_lab(lab)
     main.register_lab(lab)
@@ -94,7 +94,7 @@ def test_a_lab_is_registered_once_and_kept_up_to_date(
     # the same clouds again: what was begun is theirs; fresh clouds: it cannot go on
     main.register_lab(lab)
     assert held(settings) == ({"paused"}, 1)
-    lab.clouds_id = "second"
+    lab.clouds_id_of = {"old": "second", "new": "second"}.__getitem__
     main.register_lab(lab)
     assert held(settings) == ({"cancelled"}, 0)
 
