@@ -73,6 +73,7 @@ def test_running_it_again_changes_nothing(rig: DuplicateRig) -> None:
     plan = rig.plan(contents=CONTENTS)
     assert not plan.blocked
     assert "stands" in {f.code for f in plan.findings}
+    assert {i.method for i in plan.items if i.kind != "quota"} == {"keep"}
     again = rig.run(contents=CONTENTS)
     assert again.status is DONE, rig.errors(again)
     assert rig.world() == after
@@ -209,6 +210,10 @@ def test_wrong_input_is_named_with_its_remedy(
 def test_contents_that_contradict_are_failed_items_and_can_be_skipped(rig: DuplicateRig) -> None:
     assert rig.run().status is DONE
     rig.sites.sites["twin"].contents["flavor"] = {"big": {"name": "big", "vcpus": 99}}
+    assert {i.name: i.method for i in rig.plan(contents=["flavors"]).items} == {
+        "big": "cannot",
+        "small": "make",
+    }
     failed = rig.run(contents=["flavors"])
     assert failed.status is OperationStatus.FAILED
     assert "another flavor big: vcpus differ" in rig.errors(failed)

@@ -14,8 +14,14 @@ from pumphouse.engine.workflow import PlanContext, Workflow
 from pumphouse.workflows.duplicate_environment import findings as find
 from pumphouse.workflows.duplicate_environment import rules
 from pumphouse.workflows.duplicate_environment.document import of_deployer, packed, read_settings
-from pumphouse.workflows.duplicate_environment.furnishing import FURNISHING
-from pumphouse.workflows.duplicate_environment.planner import VLANS, PlannedSettings, Wanted, plan_settings
+from pumphouse.workflows.duplicate_environment.furnishing import FURNISHING, differing
+from pumphouse.workflows.duplicate_environment.planner import (
+    EXTERNAL,
+    VLANS,
+    PlannedSettings,
+    Wanted,
+    plan_settings,
+)
 from pumphouse.workflows.duplicate_environment.steps import (
     Build,
     Compare,
@@ -91,12 +97,13 @@ class DuplicateEnvironment(Workflow):
             ),
         )
         spec = EnvironmentSpec(name, release, planned.to_build(settable))
+        known = registered(ctx.tools, name) is not None
+        items = _items(ctx, params, planned, stands=built is not None and known)
         findings = [
             *find.of_release(original, release, deployer.releases()),
-            *find.of_name(name, registered(ctx.tools, name) is not None, built, spec),
+            *find.of_name(name, known, built, spec),
             *find.of_settings(planned, original, taken, settable),
         ]
-        items = _items(ctx, params, planned)
         return Plan(
             kind=self.kind,
             title=self.title(params),
@@ -158,27 +165,34 @@ def _vlans_of_others(ctx: PlanContext, but: set[str]) -> list[Any]:
     return found
 
 
-def _items(ctx: PlanContext, params: Mapping[str, Any], planned: PlannedSettings) -> list[PlannedItem]:
-    furnisher = ctx.tools.furnisher(params["environment"])
+def _items(
+    ctx: PlanContext, params: Mapping[str, Any], planned: PlannedSettings, *, stands: bool
+) -> list[PlannedItem]:
     kinds = [step.kind for kind in params["contents"] for step in FURNISHING[kind]]
-    decided = {s.key: s for s in planned.settings}
+    decided = {s.key: s.value for s in planned.settings}
     items = []
     for kind in kinds:
-        external = decided.get("contents.external_networks") if kind == "external_network" else None
-        rows = (external.value or []) if external is not None else furnisher.contents(kind)
-        items += [
-            PlannedItem(
-                f"{kind}/{row['name']}",
-                str(row["name"]),
-                kind,
-                "make",
-                params["name"],
-                ITEM_S,
-                "kept where the new cloud has the same one",
-            )
-            for row in rows
-        ]
+        rows = (
+            decided.get(EXTERNAL) or ()
+            if kind == "external_network"
+            else ctx.tools.furnisher(params["environment"]).contents(kind)
+        )
+        there = {r["name"]: r for r in ctx.tools.furnisher(params["name"]).contents(kind)} if stands else {}
+        items += [_item(kind, row, there.get(row["name"]), params["name"], stands=stands) for row in rows]
     return items
+
+
+def _item(
+    kind: str, row: Mapping[str, Any], there: Mapping[str, Any] | None, target: str, *, stands: bool
+) -> PlannedItem:
+    wrong = differing(kind, row, there or row)
+    if wrong:
+        method, reason = "cannot", f"there is another one: {', '.join(wrong)} differ"
+    elif there is not None and kind != "quota":
+        method, reason = "keep", "it is there already, and the same"
+    else:
+        method, reason = "make", "" if stands else "kept where the new cloud comes with the same one"
+    return PlannedItem(f"{kind}/{row['name']}", str(row["name"]), kind, method, target, ITEM_S, reason)
 
 
 def _summary(planned: PlannedSettings, items: Sequence[PlannedItem], *, standing: bool) -> str:
