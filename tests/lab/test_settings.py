@@ -76,7 +76,8 @@ def test_networks(populated: TestLab, cloud: str) -> None:
 @pytest.mark.parametrize("cloud", CLOUDS)
 def test_storage(populated: TestLab, cloud: str) -> None:
     ours, ask = told(populated, cloud), populated.console.openstack
-    assert ours["storage.cinder.default_type"] == ask(cloud, "volume", "type", "list", "--default")["name"]
+    (default,) = ask(cloud, "volume", "type", "list", "--default")
+    assert ours["storage.cinder.default_type"] == default["Name"]
     services = ask(cloud, "volume", "service", "list")
     assert ours["storage.cinder.backup"] == any(row["Binary"] == "cinder-backup" for row in services)
     behind = {row["Host"].partition("@")[2] for row in services if row["Binary"] == "cinder-volume"}
