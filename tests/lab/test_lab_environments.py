@@ -242,7 +242,7 @@ def test_quotas_are_the_chosen_ones(cloud: Connection) -> None:
     assert (nova["cores"], nova["instances"]) == (77, 33)
     cinder = cloud.block_storage.get(f"/os-quota-sets/{project}/defaults").json()["quota_set"]
     assert (cinder["volumes"], cinder["gigabytes"], cinder["per_volume_gigabytes"]) == (44, 4444, 500)
-    neutron = cloud.network.get(f"/v2.0/quotas/{project}/default").json()["quota"]
+    neutron = cloud.network.get(f"/quotas/{project}/default").json()["quota"]
     assert neutron["network"] == 55
 
 
