@@ -105,6 +105,9 @@ def remove(machine: Machine, topology: Topology, name: str, progress: Progress) 
             left.unlink(missing_ok=True)
     for process in logs:
         layout.log_file(process).unlink(missing_ok=True)
+    # of nodes that have left it: they have no record any more
+    for log in layout.log_dir.glob(f"{cloud.services.node_name('*')}.log"):
+        log.unlink(missing_ok=True)
     progress.done(REMOVE, "files")
 
 
