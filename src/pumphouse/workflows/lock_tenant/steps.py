@@ -79,6 +79,12 @@ class Restore(ItemStep):
     mechanism: ClassVar[Mechanism]
 
     @override
+    def check(self, ctx: StepContext) -> Skipped | None:
+        if Scene.of(ctx).entries(self.mechanism.kind, states=TO_RESTORE):
+            return None
+        return Skipped("nothing to put back")
+
+    @override
     def parallel(self, ctx: StepContext) -> int:
         return int(ctx.params["parallel"])
 
