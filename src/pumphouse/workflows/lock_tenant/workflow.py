@@ -20,6 +20,7 @@ from pumphouse.domain.finding import Finding, critical, info, warning
 from pumphouse.domain.plan import Plan, PlannedItem
 from pumphouse.engine.step import Step
 from pumphouse.engine.workflow import OnFailure, PlanContext, Workflow
+from pumphouse.workflows.lock_tenant.by_policy import described
 from pumphouse.workflows.lock_tenant.canary import Canary
 from pumphouse.workflows.lock_tenant.choice import wanted_means
 from pumphouse.workflows.lock_tenant.findings import entering, names
@@ -247,9 +248,10 @@ def _planned_changes(scene: Scene, seen: Look) -> list[PlannedItem]:
         services = seen.choice.services_of(mechanism.means)
         if not services:
             continue
+        by_policy = mechanism.means is Means.POLICY
+        planned = described(services, seen.views) if by_policy else mechanism.plan(scene, services)
         items += [
-            PlannedItem(a.key, a.name, mechanism.kind, str(mechanism.means), reason=a.what)
-            for a in mechanism.plan(scene, services)
+            PlannedItem(a.key, a.name, mechanism.kind, str(mechanism.means), reason=a.what) for a in planned
         ]
     return items
 
