@@ -222,7 +222,6 @@ class TestByRoles:
         assert "member of user ann: somebody granted it again" in bare.errors(found)
         assert bare.events("tenant.maintenance_failed")
 
-
     @pytest.mark.parametrize("policies", [True, False])
     def test_a_tenant_that_was_deleted_meanwhile_can_be_lifted(self, tmp_path: Path, policies: bool) -> None:
         rig = FenceRig(tmp_path, policies=policies, inherited=policies)
