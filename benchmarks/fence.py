@@ -50,6 +50,8 @@ def main() -> None:
             "env",
             "add",
             "bench",
+            "--deployer",
+            "lab",
             "--cloud",
             options.cloud,
             "--config",
