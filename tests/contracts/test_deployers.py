@@ -19,6 +19,7 @@ class TestMemoryDeployer(DeployerContract):
         return Site(deployer, "node-1", "node-9", lambda: deployer)
 
 
+@pytest.mark.crash
 class TestCommandDeployer(DeployerContract):
     @pytest.fixture
     @override

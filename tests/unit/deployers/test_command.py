@@ -17,6 +17,9 @@ from pumphouse.drivers.deployers.command.scrub import Scrubber
 from pumphouse.ports.deployer import NodeDeployState, Role
 from tests.unit.deployers.sites import calls, environment, options, put_node
 
+# scripts run as processes
+pytestmark = pytest.mark.crash
+
 
 def deployer(directory: Path, mode: str = "", **more: Any) -> CommandDeployer:
     return CommandDeployer(environment(), options(directory, mode, **more))

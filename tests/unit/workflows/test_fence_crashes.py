@@ -14,7 +14,7 @@ from tests.unit.workflows.fence_rig import FenceRig
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 STRIDE = int(os.environ.get("PUMPHOUSE_CRASH_STRIDE", "151"))
 POLICY = pytest.param(True, {}, id="policy")
-ROLES = pytest.param(False, {}, id="roles")
+ROLES = pytest.param(False, {}, id="roles", marks=pytest.mark.crash)
 WEAK = pytest.param(
     False, {"means": "locks,quotas", "allow_partial": True}, id="locks", marks=pytest.mark.crash
 )
@@ -69,6 +69,7 @@ def test_off_after_a_crash_of_on(tmp_path: Path, policies: bool, params: dict[st
         rig.close()
 
 
+@pytest.mark.crash
 @pytest.mark.parametrize(("policies", "params"), [POLICY, ROLES, WEAK])
 def test_on_goes_on_after_its_crash(tmp_path: Path, policies: bool, params: dict[str, object]) -> None:
     total = points(tmp_path / "count", policies=policies, params=params, off=False)
