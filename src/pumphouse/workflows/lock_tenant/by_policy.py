@@ -11,10 +11,16 @@ from typing import ClassVar
 from typing_extensions import override
 
 from pumphouse.domain.errors import ConflictError
-from pumphouse.domain.fence import FenceEntry, Means
+from pumphouse.domain.fence import Fence, FenceEntry, Means
 from pumphouse.ports.policy import PolicyHost, PolicyView
 from pumphouse.workflows.lock_tenant.mechanism import Alteration, Drift, Mechanism
-from pumphouse.workflows.lock_tenant.overrides import FencedTenant, lifted_text, override_text, writing_rules
+from pumphouse.workflows.lock_tenant.overrides import (
+    FencedTenant,
+    holds,
+    lifted_text,
+    override_text,
+    writing_rules,
+)
 from pumphouse.workflows.lock_tenant.scene import STANDING, Scene
 
 AT_ONCE = 5
@@ -39,8 +45,10 @@ class PolicyOverride(Mechanism):
 
     @override
     def verify(self, scene: Scene, entries: Sequence[FenceEntry]) -> Sequence[str]:
+        tenant = _named(scene.standing_fence())
         with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="policy") as pool:
-            return [words for words in pool.map(lambda entry: _wrong(scene, entry.key), entries) if words]
+            found = pool.map(lambda entry: _wrong(scene, tenant, entry.key), entries)
+            return [words for words in found if words]
 
     @override
     def restore(self, scene: Scene, entry: FenceEntry) -> Drift | None:
@@ -59,11 +67,15 @@ def described(services: Sequence[str], views: Mapping[str, PolicyView]) -> Seque
     return planned
 
 
-def _wrong(scene: Scene, service: str) -> str:
+def _wrong(scene: Scene, tenant: FencedTenant, service: str) -> str:
     view = _host(scene).view(service)
-    if view.ours == override_text(view, fenced_tenants(scene, service)):
+    if holds(view, tenant):
         return ""
     return f"the override of {service} ({view.where}) {'is not what we wrote' if view.ours else 'is gone'}"
+
+
+def _named(fence: Fence) -> FencedTenant:
+    return FencedTenant(fence.tenant_id, fence.tenant_name, fence.domain_id)
 
 
 def fenced_tenants(scene: Scene, service: str) -> Sequence[FencedTenant]:
@@ -71,10 +83,10 @@ def fenced_tenants(scene: Scene, service: str) -> Sequence[FencedTenant]:
     found = []
     for fence in scene.tools.fences.fences(scene.environment):
         entries = scene.tools.fences.fence_entries(
-            scene.environment, fence.tenant_id, kinds=[PolicyOverride.kind]
+            scene.environment, fence.tenant_id, kinds=[PolicyOverride.kind], key=service
         )
-        if any(entry.key == service and entry.state in STANDING for entry in entries):
-            found.append(FencedTenant(fence.tenant_id, fence.tenant_name, fence.domain_id))
+        if any(entry.state in STANDING for entry in entries):
+            found.append(_named(fence))
     return sorted(found, key=lambda tenant: tenant.id)
 
 

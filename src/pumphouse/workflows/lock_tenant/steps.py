@@ -14,6 +14,7 @@ from pumphouse.workflows.lock_tenant.by_locks import ServerLocks
 from pumphouse.workflows.lock_tenant.by_policy import PolicyOverride
 from pumphouse.workflows.lock_tenant.by_quotas import PinnedQuotas
 from pumphouse.workflows.lock_tenant.by_roles import NothingButReader, ReaderForAll
+from pumphouse.workflows.lock_tenant.canary import CANARY, MARK, PROBE_LOCK
 from pumphouse.workflows.lock_tenant.findings import names
 from pumphouse.workflows.lock_tenant.mechanism import Drift, Mechanism
 from pumphouse.workflows.lock_tenant.scene import TO_RESTORE, Scene
@@ -212,8 +213,6 @@ class LiftPolicies(Restore):
     mechanism: ClassVar[Mechanism] = PolicyOverride()
 
 
-CHANGING = ("policy", "added", "withdrawn", "lock", "quota", "canary", "probe-lock", "probe-mark")
-"""Kinds of entries that have to be put back before a fence may be forgotten."""
 MECHANISMS: Sequence[Mechanism] = (
     PolicyOverride(),
     ReaderForAll(),
@@ -221,3 +220,7 @@ MECHANISMS: Sequence[Mechanism] = (
     ServerLocks(),
     PinnedQuotas(),
 )
+CHANGES = tuple(mechanism.kind for mechanism in MECHANISMS)
+"""Kinds of entries that are changes of the tenant."""
+CHANGING = (*CHANGES, CANARY, PROBE_LOCK, MARK)
+"""Kinds of entries that have to be put back before a fence may be forgotten."""
