@@ -233,6 +233,8 @@ class TestByRoles:
         assert "reader of user new was added" in told
         assert "reader of user audit is gone" in told
         assert "cannot be granted again" in told
+        (left,) = bare.events("tenant.maintenance_left")
+        assert "what others changed meanwhile is left so" in left.message
 
     def test_verify_sees_a_role_that_was_granted_again(self, bare: FenceRig) -> None:
         bare.run("lock_tenant")
