@@ -1,5 +1,6 @@
 """The database servers of the tests marked `database`: one of each kind for the whole session, started when first asked for."""
 
+import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TypeVar
@@ -9,6 +10,9 @@ import pytest
 from tests.database.servers import MariaDb, Postgres, ServerMissingError
 
 Server = TypeVar("Server", Postgres, MariaDb)
+
+# a run of tests keeps what it made: looking for garbage as often as a server should costs a sixth of its time
+gc.set_threshold(50_000, 20, 50)
 
 
 @pytest.fixture(scope="session")

@@ -20,6 +20,7 @@ class TestMemoryDeployer(DeployerContract):
         return Site(deployer, "node-1", "node-9", lambda: deployer)
 
 
+@pytest.mark.crash
 class TestCommandDeployerWithEnvironments(DeployerContract):
     @pytest.fixture
     @override
@@ -33,6 +34,7 @@ class TestCommandDeployerWithEnvironments(DeployerContract):
         return Site(make(), "node-1", "node-9", make)
 
 
+@pytest.mark.crash
 class TestCommandDeployer(DeployerContract):
     @pytest.fixture
     @override

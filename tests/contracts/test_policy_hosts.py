@@ -34,6 +34,7 @@ class TestFakePolicyHost(PolicyHostContract):
         return FakePolicyHost(World("old", FakeClock()))
 
 
+@pytest.mark.crash
 class TestScriptedPolicyHost(PolicyHostContract):
     @pytest.fixture
     @override

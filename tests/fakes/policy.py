@@ -6,6 +6,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 import yaml
 from typing_extensions import override
@@ -116,6 +117,7 @@ class FakePolicyHost(PolicyHost):
             raise NotFoundError("service with a policy", service)
 
 
+@lru_cache(maxsize=64)
 def _parsed(text: str) -> Mapping[str, object]:
     if not text:
         return {}

@@ -11,7 +11,6 @@ from typing_extensions import override
 
 from pumphouse.domain.errors import AmbiguousError, CloudRefusedError, InvalidInputError, NotFoundError
 from pumphouse.domain.tenant import (
-    ApplicationCredential,
     EffectiveRole,
     Grant,
     HolderKind,
@@ -20,7 +19,6 @@ from pumphouse.domain.tenant import (
     Tenant,
     TenantPeople,
     TenantServer,
-    Trust,
 )
 from pumphouse.ports.identity import Tenants
 from tests.fakes.keystone import DEFAULT, FakeGroup, FakeUser, Keystone
@@ -102,20 +100,6 @@ class FakeTenants(Keystone, Tenants):
     def effective(self, tenant_id: str) -> Sequence[EffectiveRole]:
         with self.call("effective", tenant_id):
             return self._roles_in(self._project(tenant_id))
-
-    @override
-    def application_credentials(
-        self, user_ids: Sequence[str], tenant_id: str
-    ) -> Sequence[ApplicationCredential]:
-        with self.call("application_credentials", tenant_id):
-            return [
-                c for c in self.credentials.values() if c.project_id == tenant_id and c.user_id in user_ids
-            ]
-
-    @override
-    def trusts(self, tenant_id: str) -> Sequence[Trust]:
-        with self.call("trusts", tenant_id):
-            return [trust for trust in self.all_trusts.values() if trust.project_id == tenant_id]
 
     @override
     def roles(self) -> Mapping[str, str]:

@@ -37,8 +37,8 @@ def state(lab: TestLab, people: People) -> Any:
 
 def kill_when(
     running: Running, records: Records, known: set[tuple[str, ...]], wait_s: float
-) -> tuple[str, ...] | None:
-    """Kill it a moment after the next step has begun; None when it came to its end first."""
+) -> list[str] | None:
+    """Kill it a moment after the next step has begun, and say in which; None when it came to its end first."""
     end = monotonic() + 300
     while running.process.poll() is None:
         assert monotonic() < end, "nothing goes on"
@@ -51,7 +51,7 @@ def kill_when(
             break
         running.kill()
         known |= records.begun_steps()
-        return sorted(new)[0]
+        return sorted(row[2] for row in records.standing_steps() if row[1] == "unlock_tenant")
     return None
 
 
@@ -63,7 +63,7 @@ def goes_through(person: Any) -> int:
 
 @pytest.mark.parametrize(
     ("step", "wait_s"),
-    [("act_as_member", 1.0), ("override_policies", 0.0), ("override_policies", 3.0), ("prove", 1.5)],
+    [("override_policies", 2.0), ("prove", 1.5)],
 )
 def test_off_after_a_kill_of_on(
     lab: TestLab, people: People, records: Records, step: str, wait_s: float
@@ -90,15 +90,18 @@ def test_off_survives_being_killed(lab: TestLab, people: People, records: Record
     before = state(lab, people)
     lab.console.ok("tenant", "maintenance", "on", TENANT, "--yes", timeout_s=600)
     known = set(records.begun_steps())
-    killed = []
+    killed: list[str] = []
     running = lab.console.begin("tenant", "maintenance", "off", TENANT, "--yes")
     while (step := kill_when(running, records, known, 0.3)) is not None:
-        killed.append(step[2])
+        killed += step
         operation = records.root_operation("unlock_tenant")
         assert operation
+        if lab.console.ok("operation", "show", operation)["status"] == "done":
+            break  # it had ended before the signal arrived
         running = lab.console.begin("operation", "resume", operation)
-    said = running.wait()
-    assert said.code == 0, said.out[-3000:]
+    else:
+        said = running.wait()
+        assert said.code == 0, said.out[-3000:]
     assert "lift_policies" in killed, killed
     assert state(lab, people) == before
     assert leftover_users(people) == []

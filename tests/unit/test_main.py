@@ -141,6 +141,7 @@ def test_the_command_line_starts_without_slow_imports() -> None:
     assert ended.stdout.splitlines()[-1] == "SLOW []"
 
 
+@pytest.mark.crash
 def test_a_server_answers_with_its_token_and_stops_cleanly(tmp_path: Path) -> None:
     port = 20000 + os.getpid() % 20000
     env = {**os.environ, "PUMPHOUSE_STATE_DIR": str(tmp_path), "PUMPHOUSE_PORT": str(port)}

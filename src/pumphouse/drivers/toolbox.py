@@ -116,8 +116,7 @@ class DriverToolbox(Toolbox):
         record = self._records.environment(environment)
         if record.deployer is None:
             return None
-        host = self._load_deployer(record).policy()
-        return host if host is not None and host.services() else None
+        return self._load_deployer(record).policy()
 
     def forget(self, environment: str) -> None:
         """Open the cloud of an environment anew when it is asked for again. The old one stays open: an operation may be at work with it."""

@@ -7,13 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 from pumphouse.domain.tenant import (
-    ApplicationCredential,
     EffectiveRole,
     Grant,
     Tenant,
     TenantPeople,
     TenantServer,
-    Trust,
 )
 
 
@@ -44,16 +42,6 @@ class TenantReader(Protocol):
 
     def effective(self, tenant_id: str) -> Sequence[EffectiveRole]:
         """What every user has in it in the end, with the sources."""
-        ...
-
-    def application_credentials(
-        self, user_ids: Sequence[str], tenant_id: str
-    ) -> Sequence[ApplicationCredential]:
-        """Those of these users in that tenant."""
-        ...
-
-    def trusts(self, tenant_id: str) -> Sequence[Trust]:
-        """The trusts that hand out roles in it."""
         ...
 
     def roles(self) -> Mapping[str, str]:

@@ -46,6 +46,7 @@ def try_all(bench: Bench, examples: int) -> int:
     return tried
 
 
+@pytest.mark.crash
 def test_no_request_breaks_the_server(bench: Bench) -> None:
     assert try_all(bench, 1) > 20
 

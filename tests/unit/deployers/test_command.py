@@ -17,9 +17,20 @@ from pumphouse.drivers.deployers.command.scrub import Scrubber
 from pumphouse.ports.deployer import NodeDeployState, Role
 from tests.unit.deployers.sites import calls, environment, options, put_node
 
+# scripts run as processes
+pytestmark = pytest.mark.crash
+
 
 def deployer(directory: Path, mode: str = "", **more: Any) -> CommandDeployer:
     return CommandDeployer(environment(), options(directory, mode, **more))
+
+
+def is_dead(process: int) -> bool:
+    """Gone, or a zombie until its new parent looks."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
 
 
 def test_the_document_and_the_lines(tmp_path: Path) -> None:
@@ -75,9 +86,10 @@ def test_out_of_time_ends_the_whole_process_group(tmp_path: Path) -> None:
         deployer(tmp_path, "hang", timeout_s=0.7).install("node-1", Role.COMPUTE, lambda line: None)
     assert time.monotonic() - began < 12
     child = int((tmp_path / "child").read_text())
-    # a killed orphan may still be a zombie until its new parent looks
-    stat = Path(f"/proc/{child}/stat")
-    assert not stat.exists() or stat.read_text().rsplit(")", 1)[1].split()[0] == "Z"
+    end = time.monotonic() + 10
+    while not is_dead(child):
+        assert time.monotonic() < end, "the child lives on"
+        threading.Event().wait(0.05)
 
 
 def test_secrets_are_blotted_out_of_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,7 +125,9 @@ def test_a_script_that_outlives_a_killed_pumphouse_is_waited_for(tmp_path: Path)
         [sys.executable, "-c", program], stdout=subprocess.PIPE, cwd=Path(__file__).parents[3]
     )
     assert first.stdout is not None
-    assert first.stdout.readline()  # the script has begun
+    # the script has begun, and has said all that it says: a line to a dead reader would end it
+    assert first.stdout.readline()
+    assert first.stdout.readline()
     first.send_signal(signal.SIGKILL)
     first.stdout.close()
     first.wait()

@@ -71,6 +71,7 @@ def test_a_crash_at_any_call_loses_nothing(tmp_path: Path, kind: str, params: di
         rig.close()
 
 
+@pytest.mark.crash
 @pytest.mark.parametrize(("kind", "params"), [EVACUATE, REASSIGN])
 def test_a_crash_at_any_call_of_an_undo_loses_nothing(
     tmp_path: Path, kind: str, params: dict[str, str]

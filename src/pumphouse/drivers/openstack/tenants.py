@@ -5,14 +5,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing_extensions import override
 
 from pumphouse.domain.tenant import (
-    ApplicationCredential,
     EffectiveRole,
     Grant,
     Place,
     Tenant,
     TenantPeople,
     TenantServer,
-    Trust,
 )
 from pumphouse.drivers.openstack.access import CloudSettings
 from pumphouse.drivers.openstack.tenant_belongings import Belongings
@@ -65,16 +63,6 @@ class OpenStackTenants(Tenants):
     @override
     def effective(self, tenant_id: str) -> Sequence[EffectiveRole]:
         return self._people.effective(tenant_id)
-
-    @override
-    def application_credentials(
-        self, user_ids: Sequence[str], tenant_id: str
-    ) -> Sequence[ApplicationCredential]:
-        return self._credentials.application_credentials(user_ids, tenant_id, [])
-
-    @override
-    def trusts(self, tenant_id: str) -> Sequence[Trust]:
-        return self._credentials.trusts(tenant_id, [])
 
     @override
     def roles(self) -> Mapping[str, str]:

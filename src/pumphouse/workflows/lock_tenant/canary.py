@@ -21,7 +21,6 @@ LOCK_REASON = "pumphouse: it is probed for a moment"
 class Canary:
     """One per run of an operation; tokens and password live in memory only. After a crash there is a new password, and no token from before."""
 
-    label: str = ""
     user_id: str = ""
     password: str = field(default="", repr=False)
     before: ProbeLogin | None = field(default=None, repr=False)
@@ -29,7 +28,6 @@ class Canary:
     def make(self, ctx: StepContext, scene: Scene, role_id: str, *, label: str = "member") -> None:
         """Make the user and give him the role on the tenant; again after a crash."""
         name = f"{PREFIX}{label}-{ctx.operation.id[:8]}"
-        self.label = label
         scene.intend(CANARY, name, {"role": role_id})
         self.password = f"{secrets.token_urlsafe(24)}-aA1"
         tenants = scene.tenants
@@ -120,9 +118,9 @@ def remove_all(ctx: StepContext, scene: Scene) -> None:
         scene.mark(entry, EntryState.RESTORED)
 
 
-def is_canary(scene: Scene, holder_id: str) -> bool:
-    """Whether it is the user of a probe of this fence."""
-    return any(entry.data.get("user_id") == holder_id for entry in scene.entries(CANARY))
+def canaries(scene: Scene) -> frozenset[str]:
+    """The ids of the users of this fence's probes."""
+    return frozenset(str(entry.data.get("user_id", "")) for entry in scene.entries(CANARY))
 
 
 def broken(results: Sequence[ProbeResult], services: Sequence[str] | None = None) -> Sequence[ProbeResult]:

@@ -11,7 +11,7 @@ from pumphouse.domain.fence import PROOF_MEMORY, EntryState, FenceState, ProbeRe
 from pumphouse.domain.finding import Severity
 from pumphouse.engine.step import Skipped, Step, StepContext
 from pumphouse.workflows.lock_tenant.by_roles import named, read
-from pumphouse.workflows.lock_tenant.canary import Canary, broken, is_canary, remove_all, try_all
+from pumphouse.workflows.lock_tenant.canary import Canary, broken, canaries, remove_all, try_all
 from pumphouse.workflows.lock_tenant.findings import names
 from pumphouse.workflows.lock_tenant.proof import PROOF_PAUSE_S, PROOF_TRIES, written
 from pumphouse.workflows.lock_tenant.raising import BASELINE, SNAPSHOT, left
@@ -55,13 +55,14 @@ class CompareGrants(Step):
         if scene.patiently(ctx, scene.is_gone, "Keystone to show the tenant"):
             ctx.conclude("the tenant was deleted meanwhile")
             return
+        ours = canaries(scene)
         before = {g.key: g for g in map(read, snapshot.data["grants"])}
         now = {
             g.key: g
             for g in scene.patiently(
                 ctx, lambda: scene.tenants.grants(scene.tenant_id), "Keystone to list assignments"
             )
-            if not is_canary(scene, g.holder_id)
+            if g.holder_id not in ours
         }
         drift = [f"{named(g)} was added by somebody" for key, g in now.items() if key not in before]
         drift += [f"{named(g)} is gone" for key, g in before.items() if key not in now]
@@ -71,6 +72,7 @@ class CompareGrants(Step):
         if not drift:
             ctx.conclude(f"all {len(before)} assignments are as they were found")
             return
+        ctx.remember(drift=drift)
         ctx.emit(
             "tenant.drift",
             f"changed by others while the fence stood, and left so: {names(drift)}",

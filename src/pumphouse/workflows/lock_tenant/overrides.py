@@ -6,6 +6,7 @@ Which rules write, and by what a rule can name a tenant, follows from what the s
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import yaml
 
@@ -84,6 +85,14 @@ def override_text(view: PolicyView, tenants: Sequence[FencedTenant]) -> str:
     return _text(f"It closes the writing rules of {view.service} to tenants in maintenance.", body)
 
 
+def holds(view: PolicyView, tenant: FencedTenant) -> bool:
+    """Whether the file in place closes every writing rule to this tenant, whoever else it names: others come and go meanwhile."""
+    present, wanted = _parsed(view.ours), _parsed(override_text(view, [tenant]))
+    named = present.pop(FENCED, [])
+    ways = wanted.pop(FENCED)
+    return present == wanted and isinstance(named, list) and all(way in named for way in ways)
+
+
 def neutral_text(view: PolicyView) -> str:
     """Our file saying what holds without it, rule by rule."""
     body: dict[str, object] = {FENCED: "!", MAY_WRITE: "@", **_effective(view)}
@@ -150,6 +159,11 @@ def _is_of(tenant: FencedTenant, view: PolicyView) -> Iterable[Sequence[str]]:
         f"no rule of {view.service} can name a tenant",
         hint="keep it in maintenance by other means: leave `policy` out",
     )
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    found = yaml.safe_load(text)
+    return found if isinstance(found, dict) else {}
 
 
 def _text(what: str, body: Mapping[str, object]) -> str:

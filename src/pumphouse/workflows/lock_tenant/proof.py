@@ -13,7 +13,7 @@ from pumphouse.engine.step import Step, StepContext
 from pumphouse.ports.probes import ProbeLogin
 from pumphouse.workflows.lock_tenant.canary import Canary, broken, remove_all, try_all
 from pumphouse.workflows.lock_tenant.findings import names
-from pumphouse.workflows.lock_tenant.role_book import RoleBook
+from pumphouse.workflows.lock_tenant.role_book import strongest_role
 from pumphouse.workflows.lock_tenant.scene import Scene
 
 PROOF_TRIES = 4
@@ -45,14 +45,7 @@ class Prove(Step):
     def _logins(self, ctx: StepContext, scene: Scene) -> list[ProbeLogin]:
         if self._canary.before is None:
             # another process has begun, or the first proof failed: there is no token from before any more
-            people = scene.tenants.people(scene.tenant_id)
-            book = RoleBook.at(scene, people.grants)
-            self._canary.make(
-                ctx,
-                scene,
-                book.strongest(people.roles),
-                label="again",
-            )
+            self._canary.make(ctx, scene, strongest_role(scene)[0], label="again")
             return [self._canary.log_in(ctx, scene)]
         before, self._canary.before = self._canary.before, None
         return [before, self._canary.log_in(ctx, scene)]

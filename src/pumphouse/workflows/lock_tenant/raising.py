@@ -17,7 +17,7 @@ from pumphouse.workflows.lock_tenant.canary import Canary, broken, remove_all, t
 from pumphouse.workflows.lock_tenant.choice import Facts, choose, wanted_means
 from pumphouse.workflows.lock_tenant.findings import names
 from pumphouse.workflows.lock_tenant.proof import weak_services
-from pumphouse.workflows.lock_tenant.role_book import ASSESSED, RoleBook
+from pumphouse.workflows.lock_tenant.role_book import ASSESSED, RoleBook, strongest_role
 from pumphouse.workflows.lock_tenant.scene import TO_RESTORE, Scene
 from pumphouse.workflows.lock_tenant.steps import CHANGING
 
@@ -88,9 +88,7 @@ class ActAsMember(Step):
     @override
     def do(self, ctx: StepContext) -> None:
         scene = Scene.of(ctx)
-        people = scene.tenants.people(scene.tenant_id)
-        book = RoleBook.at(scene, people.grants)
-        role = book.strongest(people.roles)
+        role, called = strongest_role(scene)
         self._canary.make(ctx, scene, role)
         self._canary.before = self._canary.log_in(ctx, scene, "token from before")
         if scene.entry(BASELINE, "before") is None:
@@ -100,7 +98,7 @@ class ActAsMember(Step):
             )
             entry = FenceEntry(BASELINE, "before", {"let_through": through, "role": role}, EntryState.DONE)
             ctx.tools.fences.put_entries(scene.environment, scene.tenant_id, [entry])
-        ctx.conclude(f"as {book.names.get(role, role)}")
+        ctx.conclude(f"as {called}")
 
 
 class TryReader(Step):
@@ -280,12 +278,15 @@ def left(ctx: StepContext, scene: Scene) -> None:
             f"the journal still holds what was not put back: {what}",
             hint="retry; nothing is forgotten until it is",
         )
-    ctx.tools.fences.drop_fence(fence.environment, fence.tenant_id)
+    drifted = ctx.recall("drift") or scene.entries(states=[EntryState.DRIFTED])
+    words = "; what others changed meanwhile is left so" if drifted else ""
+    # told first: a crash in between tells it twice, and never not at all
     ctx.emit(
         "tenant.maintenance_left",
-        f"tenant {fence.tenant_name} of {fence.environment} has left maintenance: its access is as it was found",
+        f"tenant {fence.tenant_name} of {fence.environment} has left maintenance: all that we changed is put back{words}",
         subject=ctx.operation.subject,
         environment=fence.environment,
         notify=True,
         reason=fence.reason,
     )
+    ctx.tools.fences.drop_fence(fence.environment, fence.tenant_id)

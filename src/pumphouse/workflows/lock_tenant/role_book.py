@@ -1,12 +1,10 @@
 """What roles mean for a fence: which are kept, which let their holders read, which are swapped; used by the swap, the plan and the probes."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from pumphouse.domain.errors import ConflictError
-from pumphouse.domain.fence import FenceEntry
 from pumphouse.domain.tenant import EffectiveRole, Grant, Source
-from pumphouse.ports.identity import Tenants
 from pumphouse.workflows.lock_tenant.scene import Scene
 
 READER = "reader"
@@ -28,23 +26,22 @@ class RoleBook:
     assessed: Mapping[str, Mapping[str, bool]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, tenants: Tenants, grants: Iterable[Grant], assessed: Sequence[FenceEntry] = ()) -> "RoleBook":
-        """Read from Keystone; roles that belong to a domain are known by the grants that name them."""
+    def at(cls, scene: Scene, grants: Iterable[Grant]) -> "RoleBook":
+        """Read from Keystone, with what this fence has found out; roles that belong to a domain are known by the grants that name them."""
+        tenants = scene.tenants
         names = {role: name for name, role in tenants.roles().items()}
         names |= {g.role_id: g.role_name for g in grants if g.role_name}
-        tried = {e.key: {"reads": bool(e.data["reads"]), "writes": bool(e.data["writes"])} for e in assessed}
+        tried = {
+            e.key: {"reads": bool(e.data["reads"]), "writes": bool(e.data["writes"])}
+            for e in scene.entries(ASSESSED)
+        }
         return cls(names, tenants.implied(), tenants.our_user_id(), tried)
-
-    @classmethod
-    def at(cls, scene: Scene, grants: Iterable[Grant]) -> "RoleBook":
-        """The same, with what this fence has found out."""
-        return cls.of(scene.tenants, grants, scene.entries(ASSESSED))
 
     @property
     def reader_id(self) -> str:
         """Raises ConflictError on a cloud that has no role `reader`."""
-        found = next((role for role, name in self.names.items() if name.lower() == READER), None)
-        if found is None:
+        found = self._reader()
+        if not found:
             raise ConflictError(
                 "this cloud has no role 'reader', so roles cannot be swapped for it",
                 hint="make it with `keystone-manage bootstrap`, or fence with --means policy",
@@ -92,3 +89,10 @@ class RoleBook:
 
     def _reader(self) -> str:
         return next((role for role, name in self.names.items() if name.lower() == READER), "")
+
+
+def strongest_role(scene: Scene) -> tuple[str, str]:
+    """Id and name of the strongest role that an ordinary member has in the tenant now. The number of requests does not grow with its users."""
+    book = RoleBook.at(scene, scene.tenants.grants(scene.tenant_id))
+    role = book.strongest(scene.tenants.effective(scene.tenant_id))
+    return role, book.names.get(role, role)

@@ -28,10 +28,9 @@ class Scene:
     tenant_id: str
 
     @classmethod
-    def of(cls, ctx: StepContext, params: Mapping[str, Any] | None = None) -> "Scene":
+    def of(cls, ctx: StepContext) -> "Scene":
         """That of a step."""
-        params = params or ctx.params
-        return cls(ctx.tools, ctx.clock, str(params["environment"]), str(params["tenant"]))
+        return cls(ctx.tools, ctx.clock, str(ctx.params["environment"]), str(ctx.params["tenant"]))
 
     @classmethod
     def planned(cls, ctx: PlanContext, params: Mapping[str, Any]) -> "Scene":

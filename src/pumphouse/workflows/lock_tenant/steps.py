@@ -14,6 +14,7 @@ from pumphouse.workflows.lock_tenant.by_locks import ServerLocks
 from pumphouse.workflows.lock_tenant.by_policy import PolicyOverride
 from pumphouse.workflows.lock_tenant.by_quotas import PinnedQuotas
 from pumphouse.workflows.lock_tenant.by_roles import NothingButReader, ReaderForAll
+from pumphouse.workflows.lock_tenant.canary import CANARY, MARK, PROBE_LOCK
 from pumphouse.workflows.lock_tenant.findings import names
 from pumphouse.workflows.lock_tenant.mechanism import Drift, Mechanism
 from pumphouse.workflows.lock_tenant.scene import TO_RESTORE, Scene
@@ -77,6 +78,12 @@ class Restore(ItemStep):
     """Put back what the journal holds of one mechanism, the last first; what somebody changed meanwhile is left and reported."""
 
     mechanism: ClassVar[Mechanism]
+
+    @override
+    def check(self, ctx: StepContext) -> Skipped | None:
+        if Scene.of(ctx).entries(self.mechanism.kind, states=TO_RESTORE):
+            return None
+        return Skipped("nothing to put back")
 
     @override
     def parallel(self, ctx: StepContext) -> int:
@@ -206,8 +213,6 @@ class LiftPolicies(Restore):
     mechanism: ClassVar[Mechanism] = PolicyOverride()
 
 
-CHANGING = ("policy", "added", "withdrawn", "lock", "quota", "canary", "probe-lock", "probe-mark")
-"""Kinds of entries that have to be put back before a fence may be forgotten."""
 MECHANISMS: Sequence[Mechanism] = (
     PolicyOverride(),
     ReaderForAll(),
@@ -215,3 +220,7 @@ MECHANISMS: Sequence[Mechanism] = (
     ServerLocks(),
     PinnedQuotas(),
 )
+CHANGES = tuple(mechanism.kind for mechanism in MECHANISMS)
+"""Kinds of entries that are changes of the tenant."""
+CHANGING = (*CHANGES, CANARY, PROBE_LOCK, MARK)
+"""Kinds of entries that have to be put back before a fence may be forgotten."""

@@ -14,7 +14,7 @@ from pumphouse.engine.step import ItemStep, NewItem, Skipped, Step, StepContext
 from pumphouse.workflows.lock_tenant.canary import Canary, broken, remove_all, try_all
 from pumphouse.workflows.lock_tenant.findings import names
 from pumphouse.workflows.lock_tenant.proof import strong_services, written
-from pumphouse.workflows.lock_tenant.role_book import RoleBook
+from pumphouse.workflows.lock_tenant.role_book import strongest_role
 from pumphouse.workflows.lock_tenant.scene import Scene
 from pumphouse.workflows.lock_tenant.steps import MECHANISMS
 
@@ -64,9 +64,7 @@ class ProveServices(ItemStep):
         scene = Scene.of(ctx)
         fence = scene.standing_fence()
         if not self._canary.user_id:
-            people = scene.tenants.people(scene.tenant_id)
-            book = RoleBook.at(scene, people.grants)
-            self._canary.make(ctx, scene, book.strongest(people.roles), label="verify")
+            self._canary.make(ctx, scene, strongest_role(scene)[0], label="verify")
         results = try_all(ctx, scene, [self._canary.log_in(ctx, scene)], services=[item.key])
         self._keep(ctx, scene, item.key, results)
         holes = broken(results)

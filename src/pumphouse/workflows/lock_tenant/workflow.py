@@ -18,8 +18,10 @@ from pumphouse.domain.fence import (
 )
 from pumphouse.domain.finding import Finding, critical, info, warning
 from pumphouse.domain.plan import Plan, PlannedItem
+from pumphouse.domain.tenant import Source
 from pumphouse.engine.step import Step
 from pumphouse.engine.workflow import OnFailure, PlanContext, Workflow
+from pumphouse.workflows.lock_tenant.by_policy import described
 from pumphouse.workflows.lock_tenant.canary import Canary
 from pumphouse.workflows.lock_tenant.choice import wanted_means
 from pumphouse.workflows.lock_tenant.findings import entering, names
@@ -29,6 +31,7 @@ from pumphouse.workflows.lock_tenant.proof import Prove
 from pumphouse.workflows.lock_tenant.raising import ActAsMember, RecordTenant, Settle, Stand, TryReader
 from pumphouse.workflows.lock_tenant.scene import TO_RESTORE, Scene
 from pumphouse.workflows.lock_tenant.steps import (
+    CHANGES,
     MECHANISMS,
     FreeQuotas,
     GiveReader,
@@ -47,7 +50,6 @@ from pumphouse.workflows.parameters import Parameters
 PER_CHANGE_S = 0.15
 PER_POLICY_S = 4.0
 PROOF_S = 20.0
-PLANNED_BEFORE = ("policy", "added", "withdrawn", "lock", "quota")
 
 
 class _OneTenant(Workflow):
@@ -159,7 +161,7 @@ class UnlockTenant(_OneTenant):
     def plan(self, ctx: PlanContext, params: Mapping[str, Any]) -> Plan:
         scene = Scene.planned(ctx, params)
         fence = scene.fence
-        entries = scene.entries(*PLANNED_BEFORE, states=TO_RESTORE) if fence else []
+        entries = scene.entries(*CHANGES, states=TO_RESTORE) if fence else []
         items = [
             PlannedItem(
                 e.key, str(e.data.get("holder_name") or e.data.get("name") or e.key), e.kind, "put back"
@@ -247,16 +249,17 @@ def _planned_changes(scene: Scene, seen: Look) -> list[PlannedItem]:
         services = seen.choice.services_of(mechanism.means)
         if not services:
             continue
+        by_policy = mechanism.means is Means.POLICY
+        planned = described(services, seen.views) if by_policy else mechanism.plan(scene, services)
         items += [
-            PlannedItem(a.key, a.name, mechanism.kind, str(mechanism.means), reason=a.what)
-            for a in mechanism.plan(scene, services)
+            PlannedItem(a.key, a.name, mechanism.kind, str(mechanism.means), reason=a.what) for a in planned
         ]
     return items
 
 
 def _summary(seen: Look) -> str:
     by = [f"{', '.join(seen.choice.services_of(m))} by {m}" for m in Means if seen.choice.services_of(m)]
-    people = {r.user_id for r in seen.people.roles if not {"domain", "system"} & {str(s) for s in r.sources}}
+    people = {r.user_id for r in seen.people.roles if not {Source.DOMAIN, Source.SYSTEM} & r.sources}
     open_ = f"; NOT fenced: {', '.join(seen.choice.open)}" if seen.choice.open else ""
     return f"{len(people)} users look, but do not touch: {'; '.join(by) or 'nothing is held'}{open_}"
 
