@@ -116,7 +116,9 @@ def _needed(given: Mapping[str, str], example: str, *names: str) -> str:
         if name in given:
             return given[name]
     others = f" (or {', '.join(names[1:3])})" if len(names) > 1 else ""
-    what = f"set {names[0]}, {example}" if is_secret_name(names[0]) else f"export {names[0]}={example}{others}"
+    what = (
+        f"set {names[0]}, {example}" if is_secret_name(names[0]) else f"export {names[0]}={example}{others}"
+    )
     raise InvalidInputError(names[0], None, "missing", hint=what)
 
 
