@@ -22,7 +22,9 @@ from rich.rule import Rule
 from rich.table import Table
 
 PUMPHOUSE = str(Path(sys.executable).parent / "pumphouse")
-NODE, OLD, NEW, SERVER = "node-3", "old", "new", "demo-first-server"
+NODE, OLD, NEW, SERVER = "node-3", "old", "next", "demo-first-server"
+RELEASES = {OLD: "2023.1", NEW: "2026.2"}
+CONTENTS = "flavors,volume_types,images,roles,quotas"
 SETTLED = {"done", "done_with_errors", "cancelled", "undone"}
 NEXT = (
     ("pumphouse operation list", "what was done; `operation show ID` for the steps"),
@@ -42,13 +44,19 @@ def main() -> int:
     story = Story()
     console.print(
         Panel(
-            f"Two real OpenStack clouds start on this machine: [b]{OLD}[/b] (2023.1, three compute nodes) and [b]{NEW}[/b] (2026.2, a "
-            f"controller only).\nThen [b]{NODE}[/b] is emptied while its servers live on, leaves {OLD}, and serves in {NEW}.",
+            f"A real OpenStack cloud starts on this machine: [b]{OLD}[/b] ({RELEASES[OLD]}, three compute nodes). It is duplicated under "
+            f"{RELEASES[NEW]}: [b]{NEW}[/b], a controller only.\nThen [b]{NODE}[/b] is emptied while its servers live on, leaves {OLD}, "
+            f"and serves in {NEW}.",
             title="Pumphouse demo",
         )
     )
-    story.chapter("The lab", start_lab)
-    story.chapter("A believable workload in the old cloud", lambda: pumphouse("lab", "populate", OLD))
+    duplicate = ("env", "duplicate", OLD, "--name", NEW, "--release", RELEASES[NEW], "--contents", CONTENTS)
+    story.chapter("The lab: the old cloud alone", start_lab)
+    story.chapter("A believable workload in it", lambda: pumphouse("lab", "populate", OLD))
+    story.chapter(
+        f"{OLD} is duplicated under {RELEASES[NEW]}, and {NEW} compared with it, setting by setting",
+        lambda: pumphouse(*duplicate, "--deploy", "--yes"),
+    )
     story.chapter("Both clouds, before", show_clouds)
     old, new = cloud(OLD), cloud(NEW)
     before = placement(old)
@@ -91,12 +99,12 @@ class Story:
 
 def start_lab() -> None:
     """Bring the lab up; when an earlier run has moved the node already, or was left in the middle, start again with fresh clouds."""
-    pumphouse("lab", "up")
-    for name in (OLD, NEW):
-        insist_on_the_lab(name)
+    there = Path(lab_path(), "lab.json").exists()
+    pumphouse("lab", "up", *([] if there else ["--cloud", f"{OLD}={RELEASES[OLD]}:3"]))
+    insist_on_the_lab(OLD)
     unfinished = [o for o in answer("operation", "list") if o["status"] not in SETTLED]
-    if unfinished or node_in_old() != "up":
-        console.print(f"An earlier run has changed {NODE} of {OLD}: fresh clouds, please.")
+    if unfinished or node_in_old() != "up" or NEW in {e["name"] for e in answer("env", "list")}:
+        console.print(f"An earlier run has duplicated {OLD}, or moved {NODE}: fresh clouds, please.")
         pumphouse("lab", "reset")
 
 

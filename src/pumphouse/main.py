@@ -183,18 +183,21 @@ def load_deployer(environment: "Environment", *, unseal: Callable[[str], str]) -
 
 def register_lab(lab: "Lab") -> None:
     """Register the clouds of a lab as environments, with the deployer `lab`; what is registered already is brought up to date."""
+    from pumphouse.domain.errors import PumphouseError
     from pumphouse.services.environments import AddEnvironment
 
     application = build_application(_settings(Options()))
     try:
         environments = application.services.environments
         known = {e.name: e for e in environments.list()}
+        fresh = False
         for cloud in lab.clouds:
             clouds_id = lab.clouds_id_of(cloud.name)
             options = {"state_dir": str(lab.state_dir), "clouds_id": clouds_id}
             present = known.get(cloud.name)
             if present is not None and present.access.config_file == str(lab.clouds_yaml):
                 if present.deployer_options.get("clouds_id", clouds_id) != clouds_id:
+                    fresh = True
                     _forget_what_was(application, cloud.name)
                 environments.change(cloud.name, deployer="lab", deployer_options=options)
                 environments.refresh(cloud.name)
@@ -214,6 +217,16 @@ def register_lab(lab: "Lab") -> None:
                     deployer_options=options,
                 )
             )
+        there = {cloud.name for cloud in lab.clouds}
+        for gone in known.values() if fresh else ():
+            # further clouds do not outlive a reset, and nobody else can ever build what their entries name
+            if gone.access.config_file == str(lab.clouds_yaml) and gone.name not in there:
+                _forget_what_was(application, gone.name)
+                try:
+                    environments.remove(gone.name)
+                    _say(f"The environment {gone.name} is not managed any more, as its cloud is gone.")
+                except PumphouseError as error:
+                    _say(f"{error.message}. {error.hint}")
     finally:
         application.close()
 

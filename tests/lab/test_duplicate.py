@@ -24,11 +24,11 @@ physical_network = "physnet1"
 minimum = 1200
 maximum = 1299
 [storage.cinder]
-default_type = "slow"
-backends = [{name = "nfs", type = "nfs"}, {name = "slow", type = "nfs"}]
+default_type = "virtuozzo"
+backends = [{name = "virtuozzo", type = "vzstorage"}, {name = "nfs", type = "nfs"}]
 [storage.glance]
 default_store = "fast"
-stores = [{id = "fast", type = "file"}, {id = "file", type = "file"}]
+stores = [{id = "fast", type = "file"}, {id = "web", type = "http"}]
 [compute]
 cpu_allocation_ratio = 7.5
 [quota.nova]

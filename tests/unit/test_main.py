@@ -99,6 +99,42 @@ def test_a_lab_is_registered_once_and_kept_up_to_date(
     assert held(settings) == ({"cancelled"}, 0)
 
 
+def test_the_further_clouds_of_a_lab_are_forgotten_when_it_starts_afresh_and_not_before(
+    settings: config.Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(ClientConfigEntries, "open", lambda _, e: FakeCloud(e.name, FakeClock()))
+    auth = "auth: {auth_url: 'http://127.0.0.1:1/v3', username: a, password: b, project_name: c}"
+    clouds_yaml = tmp_path / "clouds.yaml"
+    clouds_yaml.write_text(f"clouds:\n  old: {{{auth}}}\n  next: {{{auth}}}\n")
+    old, further = SimpleNamespace(name="old"), SimpleNamespace(name="next")
+    lab: Any = SimpleNamespace(
+        state_dir=tmp_path,
+        clouds_yaml=clouds_yaml,
+        clouds=[old, further],
+        clouds_id_of={"old": "first", "next": "first"}.__getitem__,
+    )
+    main.register_lab(lab)
+    lab.clouds = [old]
+    main.register_lab(lab)
+    assert names(settings) == {"old", "next"}, "a cloud that leaves keeps its entry, as the book says"
+    application = main.build_application(settings)
+    application.stores.put_maintenance(
+        Maintenance("next", "node-1", "disk", SystemClock().now(), "op", was_enabled=True)
+    )
+    application.close()
+    lab.clouds_id_of = {"old": "second"}.__getitem__
+    main.register_lab(lab)
+    assert names(settings) == {"old"}
+
+
+def names(settings: config.Settings) -> set[str]:
+    application = main.build_application(settings)
+    try:
+        return {e.name for e in application.services.environments.list()}
+    finally:
+        application.close()
+
+
 def begin_something(application: main.Application) -> None:
     now = SystemClock().now()
     application.stores.put_maintenance(Maintenance("old", "node-1", "disk", now, "op", was_enabled=True))

@@ -42,7 +42,6 @@ TRANSLATED: Mapping[str, tuple[Any, Any]] = {
     "quota.nova.security_groups": (10, None),
     "quota.nova.security_group_rules": (20, None),
     "network.extensions": (["agent"], None),
-    "network.qos_rule_types": (["dscp_marking"], None),
 }
 """Each rule's key, a value of the original, and what it becomes."""
 
