@@ -1,6 +1,7 @@
 """The database servers of the tests marked `database`: one of each kind for the whole session, started when first asked for."""
 
 import gc
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TypeVar
@@ -13,6 +14,9 @@ Server = TypeVar("Server", Postgres, MariaDb)
 
 # a run of tests keeps what it made: looking for garbage as often as a server should costs a sixth of its time
 gc.set_threshold(50_000, 20, 50)
+
+# told to end, a run stops the servers that it has started
+signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
