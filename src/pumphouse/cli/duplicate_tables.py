@@ -20,7 +20,8 @@ _HEADS = {
     Fate.TRANSLATED: "Defaulted or translated by the new release",
     Fate.DECIDE: "You must decide",
 }
-_COLOURS = {"different": "red", "equal": "green", "unknown": "yellow"}
+EQUAL = "equal"
+_COLOURS = {"different": "red", "unknown": "yellow"}
 
 
 def planned(settings: "Sequence[PlannedSettingView]", unknown: Sequence[str]) -> RenderableType:
@@ -46,17 +47,23 @@ def planned(settings: "Sequence[PlannedSettingView]", unknown: Sequence[str]) ->
 
 
 def compared(rows: "Sequence[ComparedView]") -> RenderableType:
-    """Setting by setting; differences stand first."""
+    """Setting by setting; differences stand first, and what is equal is only named: its values are in `env diff`."""
     table = _table("SETTING", "VERDICT", "ORIGINAL", "PLANNED", "FOUND", "REASON")
     tally: dict[str, int] = {}
     for r in rows:
         tally[r.verdict] = tally.get(r.verdict, 0) + 1
+        if r.verdict == EQUAL:
+            continue
         verdict = Text(r.verdict, style=_COLOURS.get(r.verdict, ""))
         values = (Text(_short(value)) for value in (r.original, r.planned, r.found))
         table.add_row(Text(r.key), verdict, *values, Text(r.reason))
     counted = ", ".join(f"{count} {verdict}" for verdict, count in tally.items())
+    equal = [r.key for r in rows if r.verdict == EQUAL]
     return Group(
-        Text("Comparison with the original", style="bold"), table, Text(f"{len(rows)} settings: {counted}.")
+        Text("Comparison with the original", style="bold"),
+        *([table] if table.row_count else []),
+        Text(f"Equal ({len(equal)}): {', '.join(equal) or 'none'}"),
+        Text(f"{len(rows)} settings: {counted}."),
     )
 
 
