@@ -183,72 +183,15 @@ def load_deployer(environment: "Environment", *, unseal: Callable[[str], str]) -
 
 def register_lab(lab: "Lab") -> None:
     """Register the clouds of a lab as environments, with the deployer `lab`; what is registered already is brought up to date."""
-    from pumphouse.domain.errors import PumphouseError
-    from pumphouse.services.environments import AddEnvironment
+    from pumphouse.services.lab_registration import LabRegistration
 
     application = build_application(_settings(Options()))
     try:
-        environments = application.services.environments
-        known = {e.name: e for e in environments.list()}
-        fresh = False
-        for cloud in lab.clouds:
-            clouds_id = lab.clouds_id_of(cloud.name)
-            options = {"state_dir": str(lab.state_dir), "clouds_id": clouds_id}
-            present = known.get(cloud.name)
-            if present is not None and present.access.config_file == str(lab.clouds_yaml):
-                if present.deployer_options.get("clouds_id", clouds_id) != clouds_id:
-                    fresh = True
-                    _forget_what_was(application, cloud.name)
-                environments.change(cloud.name, deployer="lab", deployer_options=options)
-                environments.refresh(cloud.name)
-                continue
-            if present is not None:
-                _say(
-                    f"The environment {cloud.name} is registered from {present.access.config_file or 'a stored copy'}, so the lab's {cloud.name}"
-                    f" was not. To change that: pumphouse env remove {cloud.name}, then pumphouse lab up."
-                )
-                continue
-            environments.add(
-                AddEnvironment(
-                    name=cloud.name,
-                    cloud=cloud.name,
-                    config_file=str(lab.clouds_yaml),
-                    deployer="lab",
-                    deployer_options=options,
-                )
-            )
-        there = {cloud.name for cloud in lab.clouds}
-        for gone in known.values() if fresh else ():
-            # further clouds do not outlive a reset, and nobody else can ever build what their entries name
-            if gone.access.config_file == str(lab.clouds_yaml) and gone.name not in there:
-                _forget_what_was(application, gone.name)
-                try:
-                    environments.remove(gone.name)
-                    _say(f"The environment {gone.name} is not managed any more, as its cloud is gone.")
-                except PumphouseError as error:
-                    _say(f"{error.message}. {error.hint}")
+        LabRegistration(
+            application.services.environments, application.stores, application.engine, _say
+        ).bring_up_to_date(lab)
     finally:
         application.close()
-
-
-def _forget_what_was(application: Application, environment: str) -> None:
-    """The lab's clouds are fresh ones: what was begun on the old ones cannot go on, and none of their nodes and tenants is in maintenance."""
-    from pumphouse.domain.errors import PumphouseError
-    from pumphouse.domain.operation import HOLDS_LOCKS
-
-    stores = application.stores
-    for operation in stores.operations(statuses=HOLDS_LOCKS, roots_only=True, limit=1000):
-        if environment not in (operation.environment, operation.params.get("destination")):
-            continue
-        try:
-            application.engine().cancel(operation.id)
-            _say(f"Cancelled, as its clouds are gone: {operation.title} ({operation.status}).")
-        except PumphouseError as error:
-            _say(f"{operation.title} still holds its locks: {error.message}. {error.hint}")
-    for held in stores.maintenances(environment):
-        stores.drop_maintenance(environment, held.node)
-    for fence in stores.fences(environment):
-        stores.drop_fence(environment, fence.tenant_id)
 
 
 class ProcessWiring:
