@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from typing_extensions import override
@@ -10,6 +11,7 @@ from typing_extensions import override
 from pumphouse.domain.environment import CloudAccess, Environment, ServiceState
 from pumphouse.domain.errors import (
     CloudFaultError,
+    CloudRefusedError,
     CredentialsError,
     DeadlineError,
     NotFoundError,
@@ -110,7 +112,21 @@ class FakeWorkbench(Workbench):
 
     @override
     def plug(self, router_id: str, subnet_id: str) -> None:
+        """Refuses overlaps with the network of the gateway, as Neutron does."""
         self.before("plug")
+        gateway = self.things[router_id].details.get("external_gateway_info", {}).get("network_id")
+        network = self.things.get(str(gateway))
+        ours = ip_network(self.things[subnet_id].details["cidr"])
+        for other in network.details["subnets"] if network else ():
+            if ours.overlaps(ip_network(self.things[other].details["cidr"])):
+                raise CloudRefusedError(f"400: Cidr {ours} overlaps with that of subnet {other}")
+
+    def give_addresses(self, *cidrs: str) -> None:
+        """The external network has these subnets."""
+        ids = [f"outside-{number}" for number, _ in enumerate(cidrs)]
+        for subnet, cidr in zip(ids, cidrs, strict=True):
+            self.things[subnet] = Thing(Kind.SUBNET, subnet, subnet, "", {"cidr": cidr})
+        self.things["ext"] = Thing(Kind.NETWORK, "ext", "ext", "ACTIVE", {"subnets": ids})
 
     @override
     def external_network(self) -> str | None:

@@ -115,6 +115,16 @@ def test_live_migration_needs_two_nodes() -> None:
     assert list(statuses(run).values()).count("skipped") == 1
 
 
+@pytest.mark.parametrize(
+    "outside", [("192.0.2.0/24",), ("192.0.0.0/16", "198.51.100.128/25"), ("2001:db8::/64",)]
+)
+def test_small_networks_lie_beside_the_external_one(outside: tuple[str, ...]) -> None:
+    ctx = context("smoke")
+    ctx.fake_tools.bench.give_addresses(*outside)
+    found = statuses(run_set(ctx))
+    assert (found["network"], found["floating_ip"]) == ("passed", "passed")
+
+
 def test_floating_ip_is_skipped_without_an_external_network() -> None:
     ctx = context("smoke")
     ctx.fake_tools.bench.external = None

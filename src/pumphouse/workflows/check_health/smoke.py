@@ -7,6 +7,7 @@ from typing import Final
 
 from pumphouse.domain.errors import CredentialsError
 from pumphouse.ports.workbench import Kind
+from pumphouse.workflows.check_health.addresses import small_network
 from pumphouse.workflows.check_health.check import GONE_S, Check, Trial, demand
 from pumphouse.workflows.check_health.smoke_servers import SERVER_CHECKS
 
@@ -55,10 +56,10 @@ def _image(trial: Trial) -> str:
 
 
 def _network(trial: Trial) -> str:
-    network_id = trial.make(Kind.NETWORK, {})
-    subnet = {"network_id": network_id, "ip_version": 4, "cidr": "192.0.2.0/28"}
-    subnet_id = trial.make(Kind.SUBNET, subnet)
     external = trial.bench.external_network()
+    network_id = trial.make(Kind.NETWORK, {})
+    cidr = small_network(trial.bench, external, 0)
+    subnet_id = trial.make(Kind.SUBNET, {"network_id": network_id, "ip_version": 4, "cidr": cidr})
     gateway = {"external_gateway_info": {"network_id": external}} if external else {}
     router_id = trial.make(Kind.ROUTER, gateway)
     trial.bench.plug(router_id, subnet_id)

@@ -5,6 +5,7 @@ from typing import Final
 
 from pumphouse.domain.errors import CloudRefusedError, DeadlineError, PermanentError
 from pumphouse.ports.workbench import Kind
+from pumphouse.workflows.check_health.addresses import small_network
 from pumphouse.workflows.check_health.check import GONE_S, VOLUME_S, Check, SkippedCheck, Trial, demand
 
 ATTACH_S: Final = 120.0
@@ -44,7 +45,8 @@ def _floating_ip(trial: Trial) -> str | SkippedCheck:
     if external is None:
         return SkippedCheck("there is no external network")
     network_id = trial.make(Kind.NETWORK, {})
-    subnet_id = trial.make(Kind.SUBNET, {"network_id": network_id, "ip_version": 4, "cidr": "192.0.2.16/28"})
+    cidr = small_network(trial.bench, external, 1)
+    subnet_id = trial.make(Kind.SUBNET, {"network_id": network_id, "ip_version": 4, "cidr": cidr})
     router_id = trial.make(Kind.ROUTER, {"external_gateway_info": {"network_id": external}})
     trial.bench.plug(router_id, subnet_id)
     server_id = trial.boot(networks=[{"uuid": network_id}])
