@@ -47,6 +47,7 @@ def test_a_duplicate_goes_on_after_its_crash(tmp_path: Path) -> None:
         rig.close()
 
 
+@pytest.mark.crash
 def test_nothing_is_left_by_an_undo_after_a_crash(tmp_path: Path) -> None:
     total = points(tmp_path / "count", deletion=False)
     for number in range(2, total + 1, STRIDE):
@@ -64,6 +65,7 @@ def test_nothing_is_left_by_an_undo_after_a_crash(tmp_path: Path) -> None:
         rig.close()
 
 
+@pytest.mark.crash
 def test_an_undo_goes_on_after_its_crash(tmp_path: Path) -> None:
     rig = DuplicateRig(tmp_path / "count")
     done = rig.run(**PARAMS)
@@ -86,6 +88,7 @@ def test_an_undo_goes_on_after_its_crash(tmp_path: Path) -> None:
         rig.close()
 
 
+@pytest.mark.crash
 def test_a_deletion_goes_on_after_its_crash(tmp_path: Path) -> None:
     total = points(tmp_path / "count", deletion=True)
     assert total > 15
