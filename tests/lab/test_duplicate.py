@@ -2,6 +2,7 @@
 kinds of networks and storage; then the duplicate takes a node and passes the checks. Killed in the middle, it goes on or leaves nothing.
 """
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -64,9 +65,22 @@ def agree(lab: TestLab, original: str, name: str, done: Any) -> None:
         if key in one:
             assert other.get(key) == one[key], key
     assert other["release.name"] == "2026.2"
+    assert not secrets(lab, original) & secrets(lab, name), "generated secrets are always new"
     types = {row["Name"] for row in lab.console.openstack(name, "volume", "type", "list")}
     assert types >= {row["Name"] for row in lab.console.openstack(original, "volume", "type", "list")}
     assert lab.console.openstack(name, "compute", "service", "list", "--service", "nova-compute") == []
+
+
+def secrets(lab: TestLab, cloud: str) -> set[str]:
+    """All that its services and its entry authenticate with, and Keystone's keys."""
+    folder = lab.directory / "clouds" / cloud
+    found = {file.read_text().strip() for file in (folder / "keystone").glob("*/[0-9]*")}
+    assert found, "no keys of Keystone"
+    for file in (folder / "etc").glob("*/*.conf"):
+        for one in re.finditer(r"^password *= *(\S+)|rabbit://[\w-]+:([^@/]+)@", file.read_text(), re.M):
+            found.add(one.group(1) or one.group(2))
+    entries = yaml.safe_load((lab.directory / "clouds.yaml").read_text())["clouds"]
+    return found | {entries[cloud]["auth"]["password"]}
 
 
 def takes_a_node(lab: TestLab, source: str, node: str, name: str) -> str:

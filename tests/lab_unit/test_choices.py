@@ -12,10 +12,10 @@ from pumphouse.lab.choices import DEFAULTS, Backend, Choices, read_choices, sett
 from pumphouse.lab.configuration import SERVICES, Configuration
 from pumphouse.lab.errors import LabConfigurationError
 from pumphouse.lab.layout import Layout
-from pumphouse.lab.passwords import Passwords
+from pumphouse.lab.passwords import CloudPasswords
 from pumphouse.lab.release import load_release
 
-PASSWORDS = Passwords("admin-secret", "service-secret", "rabbit-secret", "cookie")
+PASSWORDS = CloudPasswords("admin-secret", "service-secret", "rabbit-secret")
 CHOSEN: dict[str, Any] = {
     "network.tenant_types": ["vlan", "geneve"],
     "network.mtu": 9000,

@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 
 from pumphouse.lab.configuration import MAIN_FILE, SERVICES, Configuration
+from pumphouse.lab.errors import LabConfigurationError, LabError
 from pumphouse.lab.layout import Layout
-from pumphouse.lab.passwords import Passwords, load_passwords
+from pumphouse.lab.passwords import CloudPasswords, keep_passwords, load_passwords
 from pumphouse.lab.release import load_release
 
-PASSWORDS = Passwords("admin-secret", "service-secret", "rabbit-secret", "cookie")
+PASSWORDS = CloudPasswords("admin-secret", "service-secret", "rabbit-secret")
 
 
 @pytest.fixture
@@ -41,7 +42,7 @@ def test_each_file_is_complete_and_leaves_policy_to_the_service(
 def test_services_meet_on_this_labs_ports(configuration: Configuration) -> None:
     nova = parse(configuration.render("nova"))
     assert nova["placement"]["auth_url"] == "http://127.0.0.1:22135/v3"
-    assert nova["DEFAULT"]["transport_url"] == "rabbit://lab:rabbit-secret@127.0.0.1:22072/old"
+    assert nova["DEFAULT"]["transport_url"] == "rabbit://old:rabbit-secret@127.0.0.1:22072/old"
     assert parse(configuration.render("neutron"))["ovn"]["ovn_sb_connection"] == "tcp:127.0.0.1:22142"
 
 
@@ -69,9 +70,28 @@ def test_written_files_keep_their_secrets_and_writing_again_changes_nothing(
         assert configuration.file(service).stat().st_mode & 0o077 == 0
 
 
-def test_passwords_are_made_once_per_lab_and_not_shown(tmp_path: Path) -> None:
-    one = load_passwords(tmp_path / "one" / "passwords.json")
-    assert load_passwords(tmp_path / "one" / "passwords.json") == one
-    assert load_passwords(tmp_path / "two" / "passwords.json") != one
-    assert (tmp_path / "one" / "passwords.json").stat().st_mode & 0o777 == 0o600
-    assert one.admin not in repr(one)
+def test_each_cloud_has_passwords_of_its_own_made_once_and_not_shown(tmp_path: Path) -> None:
+    file = tmp_path / "passwords.json"
+    keep_passwords(file, ["old", "new"])
+    made = load_passwords(file)
+    keep_passwords(file, ["old", "new", "next"])
+    later = load_passwords(file)
+    assert (later.of("old"), later.of("new")) == (made.of("old"), made.of("new"))
+    secrets = [secret for own in later.clouds.values() for secret in (own.admin, own.service, own.rabbitmq)]
+    assert len({*secrets, later.erlang_cookie}) == 10, "two clouds share a secret"
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert not [s for s in secrets if s in f"{later!r} {later.of('old')!r}"]
+    # one that is gone and made anew
+    keep_passwords(file, ["old", "new"])
+    with pytest.raises(LabError, match="no passwords for next"):
+        load_passwords(file).of("next")
+    keep_passwords(file, ["old", "new", "next"])
+    assert load_passwords(file).of("next") != later.of("next")
+
+
+def test_passwords_of_an_earlier_version_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "passwords.json"
+    file.write_text('{"admin": "a", "service": "b", "rabbitmq": "c", "erlang_cookie": "d"}')
+    with pytest.raises(LabConfigurationError, match="earlier version") as caught:
+        load_passwords(file)
+    assert "down --wipe" in caught.value.hint

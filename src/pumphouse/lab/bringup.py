@@ -178,7 +178,7 @@ class BringUp:
         layout = self._machine.layout
         waits = {service: self._submit(pool, self._wait_for_api, cloud, service) for service in API_PATHS}
         waits["keystone"].result()
-        client = self._machine.client(cloud.index)
+        client = self._machine.client(cloud)
 
         def volumes() -> None:
             waits["cinder-api"].result()

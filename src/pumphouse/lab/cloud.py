@@ -73,14 +73,13 @@ class Machine:
         release = load_release(spec.release)
         venv = environment_dir(release)
         choices = Choices(spec.settings)
-        configuration = Configuration(self.layout, self.passwords, release, venv, name, index, choices)
-        services = CloudServices(
-            self.layout, self.processes, self.passwords, configuration, release, venv, name, index
-        )
+        own = self.passwords.of(name)
+        configuration = Configuration(self.layout, own, release, venv, name, index, choices)
+        services = CloudServices(self.layout, self.processes, own, configuration, release, venv, name, index)
         databases = CloudDatabases(
             self.layout,
             self.processes,
-            self.passwords,
+            own,
             self.mariadb,
             configuration,
             services,
@@ -92,6 +91,6 @@ class Machine:
         further = spec.slot is not None
         return Cloud(name, index, release, venv, configuration, services, ovn, databases, choices, further)
 
-    def client(self, index: int) -> CloudClient:
-        """An administrator's client for the cloud with that index."""
-        return CloudClient(self.layout.url(index, "keystone"), self.passwords.admin)
+    def client(self, cloud: Cloud) -> CloudClient:
+        """An administrator's client for one of them."""
+        return CloudClient(self.layout.url(cloud.index, "keystone"), self.passwords.of(cloud.name).admin)

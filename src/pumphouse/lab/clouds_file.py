@@ -13,7 +13,7 @@ def write(layout: Layout, passwords: Passwords, topology: Topology) -> None:
             "auth": {
                 "auth_url": layout.url(index, "keystone") + "/v3",
                 "username": "admin",
-                "password": passwords.admin,
+                "password": passwords.of(spec.name).admin,
                 "project_name": "admin",
                 "user_domain_name": "Default",
                 "project_domain_name": "Default",

@@ -11,7 +11,7 @@ from pumphouse.lab import options
 from pumphouse.lab.choices import Choices
 from pumphouse.lab.layout import Layout
 from pumphouse.lab.mariadb import database_url
-from pumphouse.lab.passwords import Passwords, fernet_key
+from pumphouse.lab.passwords import CloudPasswords, fernet_key
 from pumphouse.lab.rabbitmq import transport_url
 from pumphouse.lab.release import HERE, Release
 from pumphouse.lab.topology import write_atomically
@@ -45,7 +45,7 @@ class Configuration:
     """The configuration files of one cloud."""
 
     def __init__(
-        self, layout: Layout, passwords: Passwords, release: Release, venv: Path, cloud: str, index: int,
+        self, layout: Layout, passwords: CloudPasswords, release: Release, venv: Path, cloud: str, index: int,
         choices: Choices | None = None,
     ) -> None:  # fmt: skip
         self._layout = layout

@@ -13,7 +13,7 @@ from pumphouse.lab.configuration import DATABASES, SERVICE_USERS, Configuration
 from pumphouse.lab.identity import CloudClient
 from pumphouse.lab.layout import Layout
 from pumphouse.lab.mariadb import MariaDB
-from pumphouse.lab.passwords import Passwords
+from pumphouse.lab.passwords import CloudPasswords
 from pumphouse.lab.processes import Processes
 from pumphouse.lab.rabbitmq import transport_url
 from pumphouse.lab.readiness import wait_for_api
@@ -36,7 +36,7 @@ class CloudDatabases:
     """The databases of one cloud."""
 
     def __init__(
-        self, layout: Layout, processes: Processes, passwords: Passwords, mariadb: MariaDB,
+        self, layout: Layout, processes: Processes, passwords: CloudPasswords, mariadb: MariaDB,
         configuration: Configuration, services: CloudServices, venv: Path, cloud: str, index: int,
     ) -> None:  # fmt: skip
         self._layout = layout

@@ -18,7 +18,7 @@ from pumphouse.lab.locks import Lock
 from pumphouse.lab.mariadb import NAME as MARIADB
 from pumphouse.lab.mariadb import MariaDB
 from pumphouse.lab.nodes import NodeState
-from pumphouse.lab.passwords import load_passwords
+from pumphouse.lab.passwords import keep_passwords, load_passwords
 from pumphouse.lab.processes import Processes
 from pumphouse.lab.progress import Progress, Silence
 from pumphouse.lab.rabbitmq import EPMD, RabbitMQ
@@ -202,6 +202,7 @@ class Lab:
             spec = further.planned(machine, self._topology, name, release, settings or {})
             # written first: when we are killed here, a repeat, or a removal, finds what there is
             self._save(self._topology.with_cloud(spec))
+            machine = self._machine()
             further.sweep(machine, self._topology, name)
             own_id = self.layout.cloud_dir(name) / "id"
             if not own_id.exists():
@@ -303,11 +304,19 @@ class Lab:
         return self._topology
 
     def _save(self, topology: Topology) -> None:
+        # whoever reads of a cloud finds its passwords
+        names = {c.name for c in topology.clouds}
+        keep_passwords(self._passwords_file, sorted(names | {c.name for c in self._topology.clouds}))
         save_topology(self._topology_file, topology)
         self._topology = topology
+        keep_passwords(self._passwords_file, sorted(names))
+
+    @property
+    def _passwords_file(self) -> Path:
+        return self.state_dir / "passwords.json"
 
     def _machine(self) -> Machine:
-        passwords = load_passwords(self.state_dir / "passwords.json")
+        passwords = load_passwords(self._passwords_file)
         return Machine(self.layout, self._processes, passwords, MariaDB(self.layout, self._processes))
 
     def _cloud(self, name: str) -> Cloud:
@@ -347,6 +356,7 @@ class Lab:
         self.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.state_dir.chmod(0o700)
         self._save(self._topology)
+        machine = self._machine()
         clouds_file.write(self.layout, machine.passwords, self._topology)
         if not self.clouds_id:
             self._clouds_id_file.parent.mkdir(parents=True, exist_ok=True)

@@ -1,15 +1,14 @@
-"""The lab's RabbitMQ: one broker, one virtual host per cloud, with its own epmd. Started by `bringup`."""
+"""The lab's RabbitMQ: one broker, one virtual host and one user per cloud, with its own epmd. Started by `bringup`."""
 
 import json
 from collections.abc import Iterable
 
 from pumphouse.lab.layout import Layout
-from pumphouse.lab.passwords import Passwords
+from pumphouse.lab.passwords import CloudPasswords, Passwords
 from pumphouse.lab.processes import Processes, ProcessSpec
 from pumphouse.lab.topology import write_atomically
 
 NAME, EPMD = "rabbitmq", "epmd"
-USER = "lab"
 CONTROL = "/usr/lib/rabbitmq/bin/rabbitmqctl"
 
 
@@ -53,14 +52,17 @@ class RabbitMQ:
         )
 
     def tell(self, clouds: Iterable[str]) -> None:
-        """Give the running broker a virtual host for each of the clouds; those that it has stay as they are."""
+        """Give the running broker a virtual host and a user for each of the clouds; those that it has stay as they are."""
         self._configure(list(clouds))
         self._control("import_definitions", str(self._layout.rabbitmq_dir / "definitions.json"))
 
     def forget(self, cloud: str) -> None:
-        """Remove the virtual host of a cloud from the running broker; an unknown one is fine."""
+        """Remove the virtual host and the user of a cloud from the running broker; an unknown one is fine."""
         if cloud in self._control("list_vhosts", "--silent").split():
             self._control("delete_vhost", cloud)
+        users = [line.split()[0] for line in self._control("list_users", "--silent").splitlines() if line]
+        if cloud in users:
+            self._control("delete_user", cloud)
 
     def _control(self, *arguments: str) -> str:
         environment = {
@@ -88,15 +90,18 @@ class RabbitMQ:
             "disk_free_limit.absolute = 50MB\n"
             f"load_definitions = {home}/definitions.json\n",
         )
-        every = {"user": USER, "configure": ".*", "write": ".*", "read": ".*"}
+        every = {"configure": ".*", "write": ".*", "read": ".*"}
         definitions = {
-            "users": [{"name": USER, "password": self._passwords.rabbitmq, "tags": ""}],
+            "users": [
+                {"name": cloud, "password": self._passwords.of(cloud).rabbitmq, "tags": ""}
+                for cloud in clouds
+            ],
             "vhosts": [{"name": cloud} for cloud in clouds],
-            "permissions": [{**every, "vhost": cloud} for cloud in clouds],
+            "permissions": [{**every, "user": cloud, "vhost": cloud} for cloud in clouds],
         }
         write_atomically(home / "definitions.json", json.dumps(definitions), mode=0o600)
 
 
-def transport_url(layout: Layout, passwords: Passwords, cloud: str) -> str:
+def transport_url(layout: Layout, passwords: CloudPasswords, cloud: str) -> str:
     """The oslo.messaging address of a cloud's virtual host."""
-    return f"rabbit://{USER}:{passwords.rabbitmq}@127.0.0.1:{layout.shared_port('rabbitmq')}/{cloud}"
+    return f"rabbit://{cloud}:{passwords.rabbitmq}@127.0.0.1:{layout.shared_port('rabbitmq')}/{cloud}"

@@ -12,9 +12,8 @@ from string import Template
 
 from pumphouse.lab.configuration import Configuration
 from pumphouse.lab.layout import CLOUD_PORTS, Layout
-from pumphouse.lab.passwords import Passwords
+from pumphouse.lab.passwords import CloudPasswords
 from pumphouse.lab.processes import Processes, ProcessRecord, ProcessSpec
-from pumphouse.lab.rabbitmq import USER
 from pumphouse.lab.release import GUEST, Release, ServiceLaunch
 from pumphouse.lab.topology import NodeSize
 from pumphouse.lab.waiting import wait_until
@@ -34,7 +33,7 @@ class CloudServices:
     """Starts the OpenStack services of one cloud."""
 
     def __init__(
-        self, layout: Layout, processes: Processes, passwords: Passwords, configuration: Configuration,
+        self, layout: Layout, processes: Processes, passwords: CloudPasswords, configuration: Configuration,
         release: Release, venv: Path, cloud: str, index: int,
     ) -> None:  # fmt: skip
         self._layout = layout
@@ -192,7 +191,7 @@ class CloudServices:
     def _queue(self, queue: str) -> dict[str, str]:
         return {
             "host": f"127.0.0.1:{self._layout.shared_port('rabbitmq')}",
-            "user": USER,
+            "user": self._cloud,
             "password": self._passwords.rabbitmq,
             "vhost": self._cloud,
             "queue": queue,
