@@ -4,9 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import schemathesis
 from hypothesis import HealthCheck, given, settings
-from schemathesis.checks import not_a_server_error
 
 from tests.fakes.bench import Bench
 from tests.unit.api.schema import described, written
@@ -23,6 +21,10 @@ def test_the_description_is_the_committed_one() -> None:
 
 
 def try_all(bench: Bench, examples: int) -> int:
+    # a second to import: not in the runs that do not need it
+    import schemathesis
+    from schemathesis.checks import not_a_server_error
+
     app = bench.app()
     schema = schemathesis.openapi.from_dict(described())
     schema.app = app
