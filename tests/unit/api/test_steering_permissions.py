@@ -21,6 +21,8 @@ from pumphouse.services.access import (
 from tests.fakes.bench import KINDS, Bench
 from tests.fakes.fencing import ACME, toy_fence
 
+pytestmark = pytest.mark.crash
+
 FOR_ADMINS = ["reassign_node", "delete_node"]
 BUILDING = ["duplicate_environment", "delete_environment"]
 FOR_OPERATORS = ["maintain_node", "evacuate_node", "check_health", *sorted(FENCE_KINDS)]

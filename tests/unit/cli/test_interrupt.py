@@ -8,6 +8,8 @@ from pumphouse.cli.session import Session
 from tests.fakes.bench import Bench
 from tests.unit.cli.typing_person import Person
 
+pytestmark = pytest.mark.crash
+
 
 def press_once(bench: Bench, *, then: Callable[[], None] = lambda: None) -> Callable[[], None]:
     """Ctrl-C at the first wait; what is held back goes on afterwards."""

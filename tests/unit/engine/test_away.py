@@ -9,6 +9,8 @@ from pumphouse.domain.operation import OperationStatus
 from pumphouse.ports.store import Change
 from tests.unit.engine.conftest import Bench
 
+pytestmark = pytest.mark.crash
+
 S = OperationStatus
 
 

@@ -191,6 +191,7 @@ def _template() -> Path:
 ROUGH = settings(stateful_step_count=8, deadline=None, suppress_health_check=list(HealthCheck))
 
 
+@pytest.mark.crash
 class TestMachine(Machine.TestCase):  # type: ignore[name-defined, misc] # hypothesis makes the class
     settings = settings(ROUGH, max_examples=3)
 

@@ -88,6 +88,7 @@ def test_on_goes_on_after_its_crash(tmp_path: Path, policies: bool, params: dict
         rig.close()
 
 
+@pytest.mark.crash
 @pytest.mark.parametrize(("policies", "params"), [POLICY, ROLES, WEAK])
 def test_off_goes_on_after_its_crash(tmp_path: Path, policies: bool, params: dict[str, object]) -> None:
     total = points(tmp_path / "count", policies=policies, params=params, off=True)

@@ -1,9 +1,13 @@
 """The owners of servers go on living while their node is emptied: they stop, start and delete; and ways out of an undo that failed."""
 
+import pytest
+
 from pumphouse.domain.errors import LockedError
 from pumphouse.domain.operation import OperationStatus
 from pumphouse.domain.server import Server
 from tests.unit.workflows.rig import Rig
+
+pytestmark = pytest.mark.crash
 
 
 def fill_one(rig: Rig, status: str = "ACTIVE") -> Server:
