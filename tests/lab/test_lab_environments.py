@@ -80,7 +80,7 @@ def leftovers(lab: TestLab, name: str, slot: int) -> list[str]:
     found += [str(p) for p in mounted_below(layout.cloud_dir(name))]
     client = ["mariadb", "--no-defaults", f"--socket={layout.mysql_socket}", "-uroot", "-N", "-e"]
     shown = subprocess.run([*client, "show databases"], capture_output=True, text=True, check=True)
-    found += [line for line in shown.stdout.splitlines() if line.startswith(f"{name}_")]
+    found += [line for line in shown.stdout.splitlines() if line.startswith(f"{name.replace('-', '_')}_")]
     for process in Path("/proc").iterdir():
         if process.name.isdigit():
             try:

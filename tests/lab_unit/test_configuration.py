@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pumphouse.lab.configuration import MAIN_FILE, SERVICES, Configuration
+from pumphouse.lab.configuration import DATABASES, MAIN_FILE, SERVICES, Configuration
 from pumphouse.lab.errors import LabConfigurationError, LabError
 from pumphouse.lab.layout import Layout
 from pumphouse.lab.passwords import CloudPasswords, keep_passwords, load_passwords
@@ -95,3 +95,11 @@ def test_passwords_of_an_earlier_version_are_refused(tmp_path: Path) -> None:
     with pytest.raises(LabConfigurationError, match="earlier version") as caught:
         load_passwords(file)
     assert "down --wipe" in caught.value.hint
+
+
+def test_the_database_of_a_cloud_with_a_hyphen_can_be_migrated(tmp_path: Path) -> None:
+    layout = Layout(tmp_path / "lab", 22000)
+    configuration = Configuration(
+        layout, PASSWORDS, load_release("2026.2"), tmp_path / "venv", "next-2026", 2
+    )
+    assert {configuration.database(name) for name in DATABASES} == {f"next_2026_{name}" for name in DATABASES}

@@ -73,8 +73,8 @@ class Configuration:
         }
 
     def database(self, name: str) -> str:
-        """The database of this cloud that holds `name`."""
-        return f"{self._cloud}_{name}"
+        """The database of this cloud that holds `name`. Keystone's migrations write it into SQL without quotes, where a '-' is no part of a name."""
+        return f"{self._cloud.replace('-', '_')}_{name}"
 
     def database_url(self, name: str) -> str:
         return database_url(self._layout.mysql_socket, self.database(name))
