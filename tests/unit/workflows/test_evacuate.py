@@ -178,6 +178,45 @@ def test_a_server_whose_migration_nova_lost_is_set_free_and_moved(rig: Rig) -> N
     assert [e.subject for e in rig.events("server.state_reset")] == [f"server {ids['web-1']}"]
 
 
+def test_one_whose_messages_were_lost_is_tried_everywhere_once_more(rig: Rig) -> None:
+    ids = fill(rig)
+    rig.old.outcomes[ids["web-1"]] = ["vanished", "error", "error"]
+    done = rig.run("evacuate_node")
+    assert done.status is OperationStatus.DONE, rig.errors(done)
+    assert rig.old.all_servers[ids["web-1"]].host != "node-3"
+
+
+def test_targets_whose_heartbeat_has_stopped_are_waited_for(rig: Rig) -> None:
+    server = rig.old.add_server("a", "node-3")
+    targets = [rig.old.machine(name) for name in ("node-1", "node-2")]
+
+    def silence(*, ends: bool) -> None:
+        for machine in targets:
+            machine.running = ends
+
+    def stop() -> None:
+        silence(ends=False)
+        rig.old.after(100.0, lambda: silence(ends=True))
+
+    rig.old.before["live_migrate"] = [stop]
+    done = rig.run("evacuate_node")
+    assert done.status is OperationStatus.DONE, rig.errors(done)
+    assert rig.old.all_servers[server.id].host in {"node-1", "node-2"}
+
+
+def test_targets_that_stay_down_are_given_up_in_the_end(rig: Rig) -> None:
+    rig.old.add_server("a", "node-3")
+
+    def stop() -> None:
+        for name in ("node-1", "node-2"):
+            rig.old.machine(name).running = False
+
+    rig.old.before["live_migrate"] = [stop]
+    failed = rig.run("evacuate_node")
+    assert failed.status is OperationStatus.FAILED
+    assert "is still on node-3" in rig.errors(failed)
+
+
 def test_one_that_was_paused_is_not_called_active(rig: Rig) -> None:
     paused = rig.old.add_server("paused", "node-3", "PAUSED")
     rig.old.outcomes[paused.id] = ["vanished"]

@@ -32,6 +32,9 @@ between the two; the conductor writes the record first of all).
 ABORT_S = 120.0
 """How long an aborted migration may take to let go."""
 MENDED_AT_MOST = 3
+REST_S = 30.0
+RECOVERY_S = 180.0
+"""How long targets may be down before they are tried once more all the same; Nova calls a node down whose heartbeat is older than a minute."""
 CONFIRM_S = 300.0
 """How long the source may take to clean up after a confirmed cold migration."""
 
@@ -296,6 +299,33 @@ class Journey:
         )
 
     def _targets(self) -> Iterator[str]:
+        yield from self._round()
+        if self._recovers():
+            self._note(tried=[])
+            yield from self._round()
+
+    def _recovers(self) -> bool:
+        """Whether all targets are worth another try: Nova has lost messages of this server, or a target's heartbeat has stopped (measured: both for a
+        minute or two after a restart of RabbitMQ, and every migration fails at once meanwhile). Waits for that to be over.
+        """
+        if not (self.log.get("mended") or self._targets_down()):
+            return False
+        self.ctx.progress(f"{self.name}: all targets are tried once more when Nova has recovered")
+        since = self.ctx.clock.monotonic()
+
+        def recovered() -> bool | None:
+            rested = self.ctx.clock.monotonic() - since >= REST_S
+            return (rested and not self._targets_down()) or None
+
+        with suppress(DeadlineError):
+            self.ctx.poll(recovered, what="the targets to be up", deadline_s=RECOVERY_S, interval_s=5.0)
+        return True
+
+    def _targets_down(self) -> bool:
+        tried = set(self.log.get("tried", []))
+        return any(n.name in tried and not n.up for n in self.cloud.nodes(summary=True))
+
+    def _round(self) -> Iterator[str]:
         if self.home:
             yield self.home
             return
