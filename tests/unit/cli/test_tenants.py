@@ -13,6 +13,8 @@ from tests.fakes.bench import Bench
 from tests.fakes.fencing import ACME, SLASH, proof, toy_fence
 from tests.unit.cli.typing_person import Person
 
+pytestmark = pytest.mark.crash
+
 ON = ("tenant", "maintenance", "on", "old/acme")
 OFF = ("tenant", "maintenance", "off", "old/acme")
 VERIFY = ("tenant", "maintenance", "verify", "old/acme")

@@ -13,6 +13,8 @@ from pumphouse.ports.store import Change
 from tests.fakes.marks import MarkItems
 from tests.unit.engine.conftest import Bench
 
+pytestmark = pytest.mark.crash
+
 S = OperationStatus
 LONG_S = 20.0
 

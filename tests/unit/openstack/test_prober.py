@@ -16,6 +16,8 @@ from tests.simulated.content import PROJECT
 from tests.simulated.server import Fault, Request
 from tests.unit.openstack.tenant_cloud import MARK, MEMBER, OTHER, TENANT, TenantCloud, full_tenant, thing
 
+pytestmark = pytest.mark.crash
+
 
 @pytest.fixture
 def sim() -> Iterator[TenantCloud]:
