@@ -305,8 +305,10 @@ class Journey:
             yield from self._round()
 
     def _recovers(self) -> bool:
-        """Whether all targets are worth another try: Nova has lost messages of this server, or a target's heartbeat has stopped (measured: both for a
-        minute or two after a restart of RabbitMQ, and every migration fails at once meanwhile). Waits for that to be over.
+        """Whether all targets are worth another try: Nova has lost messages of this server, or a target that was tried is down. Waits for that to be over.
+
+        Seen once after a restart of RabbitMQ: a message was lost, and two minutes later no target took the server. That the targets' heartbeats had stopped
+        is inferred (no next best target was found either); Nova's own reason was not read.
         """
         if not (self.log.get("mended") or self._targets_down()):
             return False
