@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pumphouse.lab import clouds_file, further, mounts, nodes, preflight
+from pumphouse.lab import clouds_file, disks, further, mounts, nodes, preflight
 from pumphouse.lab.bringup import BringUp, is_complete
 from pumphouse.lab.choices import Choices
 from pumphouse.lab.cloud import Cloud, Machine
@@ -262,6 +262,10 @@ class Lab:
     def unmap_host(self, cloud: str, node: str) -> None:
         """`nova-manage cell_v2 delete_host` in `cloud`. A host that is not mapped is fine."""
         nodes.unmap_host(self._machine(), self._cloud(cloud), node)
+
+    def root_disk(self, server_id: str) -> Path:
+        """The file that is the root disk of a server that was booted from an image, wherever it is: for tests to read and to write."""
+        return disks.root_disk(self.state_dir / "clouds", server_id)
 
     # -- single processes
 

@@ -72,7 +72,8 @@ def discover_hosts(cloud: Cloud) -> str:
 
 
 def unmap_host(machine: Machine, cloud: Cloud, node: str) -> None:
-    """Take a host out of the cell (`nova-manage cell_v2 delete_host`). A host that is not mapped is fine.
+    """Take a host out of the cell (`nova-manage cell_v2 delete_host`), and the deleted record of its service out of Nova's tables (`db archive_deleted_rows`):
+    a node that comes back under the same name would have that one counted as its own. A host that is not known is fine.
 
     Raises:
         LabCommandError: Nova refuses, for instance because servers are still on that host.
@@ -102,3 +103,9 @@ def unmap_host(machine: Machine, cloud: Cloud, node: str) -> None:
                 f"{node} cannot be unmapped in {cloud.name}: {error.message}",
                 hint="Move or delete the servers on that host first.",
             ) from error
+    services = cloud.configuration.database("nova")
+    if machine.mariadb.query(f"select 1 from `{services}`.services where host = '{node}' and deleted <> 0"):  # noqa: S608
+        # 1 says that there were rows to archive
+        cloud.services.tool(
+            "nova-manage", "--config-file", config, "db", "archive_deleted_rows", "--until-complete", well=(0, 1),
+        )  # fmt: skip

@@ -10,7 +10,7 @@ import os
 import re
 import signal
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -144,9 +144,13 @@ class Processes:
         return self.remember(spec.name, child.pid, cloud=spec.cloud, port=spec.port)
 
     def run(
-        self, *command: str, environment: Mapping[str, str] | None = None, stdin: str | None = None
+        self,
+        *command: str,
+        environment: Mapping[str, str] | None = None,
+        stdin: str | None = None,
+        well: Collection[int] = (0,),
     ) -> str:
-        """Run a set-up command to its end and return what it printed on stdout.
+        """Run a set-up command to its end and return what it printed on stdout; `well` are the exit codes that mean success.
 
         Raises:
             LabCommandError: it failed; the message carries its last lines.
@@ -163,7 +167,7 @@ class Processes:
             errors="replace",
             check=False,
         )
-        if done.returncode:
+        if done.returncode not in well:
             tail = "\n".join((done.stdout + done.stderr).strip().splitlines()[-LOG_TAIL:])
             raise LabCommandError(f"{Path(command[0]).name} ended with {done.returncode}:\n{tail}")
         return done.stdout

@@ -6,7 +6,7 @@ Used by `bringup` for the whole cloud, by `nodes` for compute nodes, by `Lab.res
 import errno
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from string import Template
 
@@ -75,13 +75,21 @@ class CloudServices:
             "OS_NEUTRON_CONFIG_FILES": str(etc / "neutron/neutron.conf"),
         }
 
-    def tool(self, name: str, *arguments: str, extra: Mapping[str, str] | None = None) -> str:
-        """Run a console script of the release (nova-manage...) and return what it printed.
+    def tool(
+        self,
+        name: str,
+        *arguments: str,
+        extra: Mapping[str, str] | None = None,
+        well: Collection[int] = (0,),
+    ) -> str:
+        """Run a console script of the release (nova-manage...) and return what it printed; `well` are the exit codes that mean success.
 
         `extra` goes into its environment: secrets go there, for everybody can read a command line.
         """
         environment = {**self.environment(), **(extra or {})}
-        return self._processes.run(str(self._venv / "bin" / name), *arguments, environment=environment)
+        return self._processes.run(
+            str(self._venv / "bin" / name), *arguments, environment=environment, well=well
+        )
 
     def port(self, service: str) -> int | None:
         return self._layout.cloud_port(self._index, service) if service in CLOUD_PORTS else None

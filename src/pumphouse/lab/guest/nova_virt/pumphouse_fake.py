@@ -1,7 +1,8 @@
 """Nova's in-tree fake driver, made to survive a restart. The preloader puts this folder into nova.virt's path.
 
 It keeps a stable node identity, finds its guests again in Nova after a restart, keeps the power state of paused
-and suspended guests, lets go of a guest that was live-migrated away, and uploads real bytes for a snapshot.
+and suspended guests, lets go of a guest that was live-migrated away, and gives each guest that was booted from an image a root
+disk: a file (pumphouse_disks.py) that goes where the guest goes, and is what a snapshot uploads.
 """
 
 import os
@@ -12,7 +13,7 @@ from nova import context as nova_context
 from nova import objects
 from nova.compute import power_state, vm_states
 from nova.image import glance
-from nova.virt import fake
+from nova.virt import fake, pumphouse_disks
 from nova.virt import node as virt_node
 
 CONF = nova.conf.CONF
@@ -40,6 +41,10 @@ class PumphouseFakeDriver(fake.FakeDriver):
     local_gb = int(os.environ.get("PUMPHOUSE_LAB_DISK_GB", "400"))
 
     # -- identity and restart
+
+    @property
+    def _disks(self):
+        return pumphouse_disks.RootDisks(CONF.state_path)
 
     def init_host(self, host):
         super().init_host(host)
@@ -86,17 +91,60 @@ class PumphouseFakeDriver(fake.FakeDriver):
     def resume(self, context, instance, *args, **kwargs):
         self._set_power(instance, power_state.RUNNING)
 
+    # -- root disks: nothing of a disk is kept in memory, so that a restart finds all as it was
+
+    def spawn(self, context, instance, image_meta, *args, **kwargs):
+        # A disk that is there is kept, be it another node's (evacuation): who wants a new one (rebuild, unshelve) has it destroyed first.
+        if instance.image_ref and not self._disks.take(instance.uuid):
+            self._write_disk(context, instance, image_meta)
+        super().spawn(context, instance, image_meta, *args, **kwargs)
+
+    def _write_disk(self, context, instance, image_meta):
+        image_id = instance.image_ref
+        if image_meta is not None and image_meta.obj_attr_is_set("id") and image_meta.id:
+            image_id = image_meta.id
+        images = glance.API()
+        found = self._disks.image(image_id, lambda path: images.download(context, image_id, dest_path=path))
+        self._disks.write(instance.uuid, found)
+
+    def destroy(
+        self, context, instance, network_info, block_device_info=None, destroy_disks=True, *args, **kwargs
+    ):
+        super().destroy(context, instance, network_info, block_device_info, destroy_disks, *args, **kwargs)
+        if destroy_disks:
+            self._disks.remove(instance.uuid)
+
+    # -- cold migration
+
+    def migrate_disk_and_power_off(self, context, instance, *args, **kwargs):
+        answer = super().migrate_disk_and_power_off(context, instance, *args, **kwargs)
+        self._disks.set_aside(instance.uuid)
+        return answer
+
+    def finish_migration(self, context, migration, instance, *args, **kwargs):
+        self._disks.receive(instance.uuid)
+        super().finish_migration(context, migration, instance, *args, **kwargs)
+
+    def confirm_migration(self, context, migration, instance, network_info):
+        super().confirm_migration(context, migration, instance, network_info)
+        self._disks.confirm(instance.uuid)
+
+    def finish_revert_migration(self, context, instance, *args, **kwargs):
+        self._disks.revert(instance.uuid)
+        super().finish_revert_migration(context, instance, *args, **kwargs)
+
     # -- live migration
 
     def post_live_migration_at_source(self, context, instance, network_info):
         if instance.uuid in self.instances:
-            self.destroy(context, instance, network_info)
+            # the disk stays for the destination, which fetches it next
+            self.destroy(context, instance, network_info, destroy_disks=False)
 
     def post_live_migration_at_destination(self, context, instance, network_info, *args, **kwargs):
         super().post_live_migration_at_destination(context, instance, network_info, *args, **kwargs)
         self._set_power(instance, self._power_of(instance))
 
-    # -- snapshots: the bytes of the image that the guest was made from, or an empty disk
+    # -- snapshots: the bytes of the root disk
 
     def snapshot(self, context, instance, image_id, update_task_state):
         super().snapshot(context, instance, image_id, update_task_state)
@@ -104,21 +152,20 @@ class PumphouseFakeDriver(fake.FakeDriver):
         record = images.get(context, image_id)
         metadata = {
             "name": record.get("name"),
-            "disk_format": "raw",
-            "container_format": "bare",
+            "disk_format": instance.system_metadata.get("image_disk_format") or "raw",
+            "container_format": instance.system_metadata.get("image_container_format") or "bare",
             "status": "active",
             "properties": record.get("properties", {}),
         }
-        # Through a file, as libvirt does it: the upload runs in another thread than the download.
-        disk = Path(CONF.state_path) / f"snapshot-{image_id}"
-        try:
-            if instance.image_ref:
-                source = images.get(context, instance.image_ref)
-                metadata["disk_format"] = source.get("disk_format") or "raw"
-                images.download(context, instance.image_ref, dest_path=str(disk))
-            else:
-                disk.write_bytes(EMPTY_DISK)
-            with disk.open("rb") as content:
-                images.update(context, image_id, metadata, content)
-        finally:
-            disk.unlink(missing_ok=True)
+        disk = self._disks.find(instance.uuid)
+        if disk is None:  # a guest from before there were disks, or one that was booted from a volume
+            disk = self._empty_disk()
+            metadata.update(disk_format="raw", container_format="bare")
+        with disk.open("rb") as content:
+            images.update(context, image_id, metadata, content)
+
+    @staticmethod
+    def _empty_disk():
+        disk = Path(CONF.state_path) / "empty-disk"
+        disk.write_bytes(EMPTY_DISK)
+        return disk
