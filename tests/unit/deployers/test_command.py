@@ -229,3 +229,39 @@ def test_a_chatty_script_neither_blocks_nor_fills_memory(tmp_path: Path) -> None
     site = CommandDeployer(environment(), options(tmp_path) | {"state": [str(script)]})
     assert site.state("node-1") is NodeDeployState.ABSENT
     assert threading.active_count() < 20
+
+
+def script_at(directory: Path, *lines: str) -> Any:
+    script = directory / "script"
+    script.write_text("\n".join(("#!/bin/sh", *lines)) + "\n")
+    script.chmod(0o755)
+    return CommandDeployer(environment(), options(directory) | {"state": [str(script)]})
+
+
+ANSWER = """echo '{"state": "absent"}'"""
+
+
+def test_an_answer_is_read_however_late_we_come(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a machine that is busy with clouds more than the time for last lines may pass before we look."""
+    monkeypatch.setattr("pumphouse.drivers.deployers.command.process.DRAIN_S", 0.0)
+    site = script_at(tmp_path, "for i in $(seq 3000); do echo line $i; done", ANSWER)
+    assert site.state("node-1") is NodeDeployState.ABSENT
+
+
+def test_a_daemon_that_keeps_the_pipes_does_not_keep_us(tmp_path: Path) -> None:
+    site = script_at(tmp_path, "(sleep 30; echo late) &", f'printf %s "$({ANSWER})"')
+    began = time.monotonic()
+    assert site.state("node-1") is NodeDeployState.ABSENT
+    assert time.monotonic() - began < 20
+
+
+def test_a_daemon_that_never_stops_talking_does_not_keep_us(tmp_path: Path) -> None:
+    site = script_at(tmp_path, "(for i in $(seq 200); do echo more >&2; sleep 0.1; done) &", ANSWER)
+    began = time.monotonic()
+    assert site.state("node-1") is NodeDeployState.ABSENT
+    assert time.monotonic() - began < 15
+
+
+def test_a_line_longer_than_an_answer_may_be_comes_in_pieces(tmp_path: Path) -> None:
+    site = script_at(tmp_path, "head -c 200000 /dev/zero | tr '\\0' x", "echo", ANSWER)
+    assert site.state("node-1") is NodeDeployState.ABSENT

@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import queue
 import signal
 import subprocess
 import threading
@@ -12,16 +11,17 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import IO, Any
+from typing import Any
 
 from pumphouse.domain.errors import DeployerError
+from pumphouse.drivers.deployers.command.pipes import Pipes
 from pumphouse.drivers.deployers.command.scrub import Scrubber
 from pumphouse.ports.deployer import Progress
 
 GRACE_S = 5.0
 """How long a script that is out of time may tidy up between SIGTERM and SIGKILL."""
 DRAIN_S = 1.0
-"""How long to wait for the last lines after a script's end: a daemon that it started may keep the pipe open for ever."""
+"""How long to wait for the end of the lines after a script's end: a daemon that it started may keep the pipe open for ever."""
 LAST_WORDS = 8
 MAX_ANSWER = 64 * 1024
 """Of a line in bytes; more for who asks for it (`max_answer`)."""
@@ -86,7 +86,8 @@ def run_script(
             hint="Look at the path, its mode and its first line (#!) on the host where Pumphouse runs.",
         ) from exc
     try:
-        return _Conversation(process, document, progress, scrubber, started, max_answer).run(timeout_s)
+        with Pipes(process, max_answer) as pipes:
+            return _Conversation(process, document, progress, scrubber, started, pipes).run(timeout_s)
     finally:
         if process.poll() is None:
             _kill(process, signal.SIGKILL)
@@ -103,27 +104,19 @@ class _Conversation:
         progress: Progress,
         scrubber: Scrubber,
         started: float,
-        max_answer: int,
+        pipes: Pipes,
     ) -> None:
         self._process = process
         self._document = document
         self._progress = progress
         self._scrubber = scrubber
         self._started = started
-        self._max_answer = max_answer
-        # None marks the end of one of the two streams
-        self._lines: queue.Queue[tuple[bool, str] | None] = queue.Queue(maxsize=1000)
+        self._pipes = pipes
         self._last_words: deque[str] = deque(maxlen=LAST_WORDS)
         self._candidate = ""
-        self._open_streams = 2
 
     def run(self, timeout_s: float) -> Ended:
-        for target, *args in (
-            (self._write,),
-            (self._read, self._process.stdout, True),
-            (self._read, self._process.stderr, False),
-        ):
-            threading.Thread(target=target, args=args, daemon=True).start()
+        threading.Thread(target=self._write, daemon=True).start()
         timed_out = not self._follow(self._started + timeout_s)
         if timed_out:
             _kill(self._process, signal.SIGTERM)
@@ -152,19 +145,19 @@ class _Conversation:
         return True
 
     def _drain(self) -> None:
+        """What the script wrote before its end is read however late we come; for words of what it has started we wait a little."""
+        self._pipes.owe()
         until = time.monotonic() + DRAIN_S
-        while self._open_streams and time.monotonic() < until:
+        while self._pipes.owing or (self._pipes.open and time.monotonic() < until):
             self._take(0.05)
+        for is_stdout, line in self._pipes.left():
+            self._hear(is_stdout, line)
 
     def _take(self, wait_s: float) -> None:
-        try:
-            found = self._lines.get(timeout=wait_s)
-        except queue.Empty:
-            return
-        if found is None:
-            self._open_streams -= 1
-            return
-        is_stdout, line = found
+        for is_stdout, line in self._pipes.take(wait_s):
+            self._hear(is_stdout, line)
+
+    def _hear(self, is_stdout: bool, line: str) -> None:
         if is_stdout:
             # only the last line of stdout is an answer: a JSON object before it was a log line
             before, self._candidate = self._candidate, line if line.startswith("{") else ""
@@ -186,12 +179,6 @@ class _Conversation:
             if stdin is not None:
                 stdin.write(json.dumps(self._document).encode() + b"\n")
                 stdin.close()
-
-    def _read(self, stream: IO[bytes], is_stdout: bool) -> None:
-        with contextlib.suppress(ValueError, OSError), stream:
-            while raw := stream.readline(self._max_answer):
-                self._lines.put((is_stdout, raw.decode("utf-8", "replace").rstrip("\r\n")))
-        self._lines.put(None)
 
 
 def _answer(line: str) -> Mapping[str, Any] | None:
