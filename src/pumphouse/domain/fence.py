@@ -47,6 +47,11 @@ SERVICE_TYPES: Mapping[str, str] = {
 """Their names in the catalog."""
 
 
+LOCK_REASON = "pumphouse: its tenant is in maintenance"
+PROBE_LOCK_REASON = "pumphouse: it is probed for a moment"
+LOCK_REASONS = frozenset({LOCK_REASON, PROBE_LOCK_REASON})
+"""With these Pumphouse itself locks servers: a lock of this kind is not the tenant's, and does not move with a server."""
+
 LOCK_KIND, UNLOCK_KIND, VERIFY_KIND = "lock_tenant", "unlock_tenant", "verify_tenant"
 """The kinds of the operations that put a fence up, lift it, and prove it."""
 

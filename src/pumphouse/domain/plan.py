@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pumphouse.domain.finding import Finding, blocking
+from pumphouse.domain.migration import Decision
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,7 @@ class PlannedItem:
     """One server or resource and what would happen to it.
 
     `method` is a word of the workflow (`live`, `cold`, `leave`, `cannot`), `target` where it would go ("" = the cloud decides),
-    `estimate_s` the expected seconds, `reason` why this method.
+    `estimate_s` the expected seconds, `reason` why this method, `size_bytes` how much data it has.
     """
 
     id: str
@@ -31,6 +32,7 @@ class PlannedItem:
     target: str = ""
     estimate_s: float = 0.0
     reason: str = ""
+    size_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,15 @@ class Plan:
         """Settings that nobody knows, in the plan of a duplicate."""
         found: Sequence[str] = self.decisions.get("unknown", ())
         return found
+
+    @property
+    def migration(self) -> Mapping[str, Any] | None:
+        """What the operator decides and gives back in the plan of a migration; None in others. Keys as in domain/migration.py."""
+        return (
+            {key: self.decisions[key] for key in Decision if key in self.decisions}
+            if Decision.DIGEST in self.decisions
+            else None
+        )
 
     @property
     def blocked(self) -> bool:

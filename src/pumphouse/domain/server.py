@@ -41,6 +41,8 @@ class Server:
     fault: str = ""
     power_state: str = ""
     """what the hypervisor last said: running, paused, shutdown, crashed, suspended; "" when it said nothing"""
+    host_status: str = ""
+    """what Nova holds of its node when it is asked about this server: UP, UNKNOWN, DOWN, MAINTENANCE; "" when it does not say"""
 
 
 @dataclass(frozen=True, slots=True)

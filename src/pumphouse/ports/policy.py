@@ -86,6 +86,16 @@ class PolicyHost(Protocol):
         """
         ...
 
+    def look(
+        self, service: str, personas: Sequence[Persona]
+    ) -> tuple[PolicyView, Mapping[str, Mapping[str, bool]]]:
+        """`view` and `judge` of the present file, in one question where the host can: each starts the service's code, which takes a second or two."""
+        return self.view(service), self.judge(service, personas)
+
+    def recent_view(self, service: str) -> PolicyView:
+        """A view that may be half a minute old: for what is looked at again afterwards. By itself a service's code and configuration do not change."""
+        return self.view(service)
+
     def write(self, service: str, text: str, *, expected: str) -> str:
         """Put our file in place by an atomic rename after the service's own parser has accepted it; answers the new version. `text` "" removes it.
 

@@ -7,10 +7,14 @@ from pumphouse.ports.cloud import Cloud
 from pumphouse.ports.deployer import Deployer
 from pumphouse.ports.fences import FenceStore
 from pumphouse.ports.identity import Tenants
+from pumphouse.ports.moves import MoveStore
+from pumphouse.ports.passwords import Onboarding, PasswordDatabase
 from pumphouse.ports.policy import PolicyHost
 from pumphouse.ports.probes import Prober
+from pumphouse.ports.resources import Resources
 from pumphouse.ports.settings import Furnisher, SettingsReader
 from pumphouse.ports.store import EnvironmentStore, HealthStore
+from pumphouse.ports.transfer import ImageTransfer, VolumeTransfer
 from pumphouse.ports.workbench import Workbench
 
 
@@ -74,4 +78,31 @@ class Toolbox(Protocol):
 
     def furnisher(self, environment: str) -> Furnisher:
         """Who reads and makes the contents that belong to its cloud; the same object for the same name."""
+        ...
+
+    def resources(self, environment: str) -> Resources:
+        """Who reads, makes and removes what a tenant has in its cloud; the same object for the same name."""
+        ...
+
+    @property
+    def moves(self) -> MoveStore:
+        """The records of what became of a tenant's things in another cloud."""
+        ...
+
+    @property
+    def images(self) -> ImageTransfer:
+        """Who streams images between two environments."""
+        ...
+
+    @property
+    def volumes(self) -> VolumeTransfer:
+        """Who copies volumes between two environments."""
+        ...
+
+    def passwords(self, environment: str) -> PasswordDatabase | None:
+        """The database of its Keystone, for hashes of passwords; None when the configuration names none."""
+        ...
+
+    def onboarding(self, path: str) -> Onboarding:
+        """The file with one-time passwords at this path of the machine on which operations run."""
         ...

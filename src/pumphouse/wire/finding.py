@@ -39,11 +39,24 @@ class PlannedItemView(View):
     target: str = ""
     estimate_s: float = 0.0
     reason: str = ""
+    size_bytes: int = 0
+
+
+class PlannedMigrationView(View):
+    """What the operator of a migration decides: `names` (kind -> {name in the source: name in the destination}) as decided or proposed, those that are
+    still open, and what may be given. `digest` is of the source's inventory; given back, the migration is refused when the source has changed. `bytes` go over the wire.
+    """
+
+    digest: str
+    names: Mapping[str, Mapping[str, str]] = {}
+    open_names: Mapping[str, tuple[str, ...]] = {}
+    offered_names: Mapping[str, tuple[str, ...]] = {}
+    bytes: int = 0
 
 
 class PlanView(View):
     """What would be done. `blocked` is true when a critical finding forbids it; `estimate_s` in seconds. The plan of a duplicate has `settings`, each with
-    its fate, and those that are `unknown`.
+    its fate, and those that are `unknown`; that of a migration has `migration`.
     """
 
     id: str = ""
@@ -60,6 +73,7 @@ class PlanView(View):
     blocked: bool = False
     settings: tuple[PlannedSettingView, ...] = ()
     unknown: tuple[str, ...] = ()
+    migration: PlannedMigrationView | None = None
 
     @classmethod
     def of(cls, plan: Plan, params: Mapping[str, Any]) -> Self:
