@@ -19,6 +19,27 @@ from pumphouse.ports.store import Change, NewOperation
 CHANGED_ITEM = ("status", "attempts", "result", "error", "started_at", "ended_at")
 ROWS_AT_ONCE = 500
 
+# made once: building a statement costs more than running it, and these run for every step of every operation
+_PRESENT = (
+    sa.select(*(operations.c[name] for name in ("id", "status", "owner_token", "root_id", "lock_names")))
+    .where(operations.c.id == sa.bindparam("own_id"))
+    .with_for_update()
+)
+_CHANGE_OPERATION = sa.update(operations).where(operations.c.id == sa.bindparam("own_id"))
+_CHANGE_STEP = sa.update(steps).where(
+    steps.c.operation_id == sa.bindparam("own_id"), steps.c.name == sa.bindparam("own_name")
+)
+_CHANGE_ITEM = (
+    sa.update(items)
+    .where(items.c.id == sa.bindparam("own_id"))
+    .values({name: sa.bindparam(f"new_{name}") for name in CHANGED_ITEM})
+)
+_CHANGE_MEMORY = (
+    sa.update(memories)
+    .where(memories.c.operation_id == sa.bindparam("own_id"), memories.c.name == sa.bindparam("own_name"))
+    .values(value=sa.bindparam("new_value"))
+)
+
 
 class DatabaseChanges:
     """The writing half of the port OperationStore on SQL."""
@@ -118,13 +139,7 @@ def _take_locks(connection: sa.Connection, names: Sequence[str], root_id: str) -
 
 
 def _guarded(connection: sa.Connection, operation_id: str, token: str | None) -> Mapping[Any, Any]:
-    columns = ("id", "status", "owner_token", "root_id", "lock_names")
-    query = (
-        sa.select(*(operations.c[name] for name in columns))
-        .where(operations.c.id == operation_id)
-        .with_for_update()
-    )
-    present = connection.execute(query).mappings().first()
+    present = connection.execute(_PRESENT, {"own_id": operation_id}).mappings().first()
     if present is None:
         raise NotFoundError("operation", operation_id, hint="see: pumphouse operation list")
     if token is not None and present["owner_token"] != token:
@@ -154,7 +169,7 @@ def _write_operation(connection: sa.Connection, present: Mapping[Any, Any], chan
         if change.status not in ACTIVE:
             values.update(NOBODY)
     if values:
-        connection.execute(sa.update(operations).where(operations.c.id == present["id"]).values(**values))
+        connection.execute(_CHANGE_OPERATION, {"own_id": present["id"], **values})
 
 
 def _follow_locks(connection: sa.Connection, present: Mapping[Any, Any], wanted: OperationStatus) -> None:
@@ -183,18 +198,15 @@ def _follow_locks(connection: sa.Connection, present: Mapping[Any, Any], wanted:
 
 def _write_steps(connection: sa.Connection, operation_id: str, change: Change) -> None:
     for step in change.steps:
-        values = step_row(operation_id, step)
-        mine = sa.and_(steps.c.operation_id == operation_id, steps.c.name == step.name)
-        connection.execute(sa.update(steps).where(mine).values(**values))
+        own = {"own_id": operation_id, "own_name": step.name}
+        connection.execute(_CHANGE_STEP, own | step_row(operation_id, step))
 
 
 def _write_items(connection: sa.Connection, operation_id: str, change: Change) -> None:
     if change.new_items:
         _add_items(connection, operation_id, change.new_items)
     if change.items:
-        statement = sa.update(items).where(items.c.id == sa.bindparam("own_id"))
-        statement = statement.values({name: sa.bindparam(f"new_{name}") for name in CHANGED_ITEM})
-        connection.execute(statement, [_changed(item) for item in change.items])
+        connection.execute(_CHANGE_ITEM, [_changed(item) for item in change.items])
     if change.reset_items is not None:
         before, after = change.reset_items
         chosen = sa.and_(
@@ -259,6 +271,6 @@ def _new_row(operation_id: str, item: Item, step_position: int, position: int) -
 
 def _write_memory(connection: sa.Connection, operation_id: str, values: Mapping[str, Any]) -> None:
     for name, value in values.items():
-        mine = sa.and_(memories.c.operation_id == operation_id, memories.c.name == name)
-        if not connection.execute(sa.update(memories).where(mine).values(value=value)).rowcount:
+        own = {"own_id": operation_id, "own_name": name}
+        if not connection.execute(_CHANGE_MEMORY, {**own, "new_value": value}).rowcount:
             connection.execute(sa.insert(memories).values(operation_id=operation_id, name=name, value=value))

@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Callable
 from datetime import datetime
+from functools import cache
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -33,6 +34,8 @@ class Database:
 
     def __init__(self, url: str, now: Callable[[], datetime]) -> None:
         self.engine = create_engine(url)
+        self._reading = self.engine.execution_options(**READING)
+        self._durable = self.engine.execution_options(**DURABLE)
         self.now = now
 
     def write(self, work: Callable[[sa.Connection], T], *, durable: bool = False) -> T:
@@ -46,10 +49,7 @@ class Database:
         """
         for attempt in range(1, DEADLOCK_ATTEMPTS + 1):
             try:
-                with (
-                    self.engine.connect().execution_options(**(DURABLE if durable else {})) as connection,
-                    connection.begin(),
-                ):
+                with (self._durable if durable else self.engine).begin() as connection:
                     return work(connection)
             except sa.exc.IntegrityError:
                 raise
@@ -67,7 +67,7 @@ class Database:
             StoreFaultError: the database cannot be reached.
         """
         try:
-            with self.engine.connect().execution_options(**READING) as connection, connection.begin():
+            with self._reading.begin() as connection:
                 return work(connection)
         except sa.exc.SQLAlchemyError as error:
             raise _fault(error) from error
@@ -119,12 +119,19 @@ def next_numbers(connection: sa.Connection, name: str, count: int) -> int:
     """Take `count` numbers from a counter and answer the first. The counter's row stays locked until the transaction ends, so that
     numbers become visible in their order; call it as late as possible.
     """
+    taking, reading = _counting()
+    connection.execute(taking, {"counter": name, "taken": count})
+    last = int(connection.execute(reading, {"counter": name}).scalar_one())
+    return last - count + 1
+
+
+@cache
+def _counting() -> tuple[sa.Update, sa.Select[Any]]:
     from pumphouse.drivers.database.tables import counters
 
-    at = counters.c.name == name
-    connection.execute(sa.update(counters).where(at).values(value=counters.c.value + count))
-    last = int(connection.execute(sa.select(counters.c.value).where(at)).scalar_one())
-    return last - count + 1
+    at = counters.c.name == sa.bindparam("counter")
+    taking = sa.update(counters).where(at).values(value=counters.c.value + sa.bindparam("taken"))
+    return taking, sa.select(counters.c.value).where(at)
 
 
 def _parse(url: str) -> sa.URL:
@@ -166,11 +173,18 @@ def _sqlite(parsed: sa.URL) -> sa.Engine:
     @event.listens_for(engine, "begin")
     def _begun(connection: sa.Connection) -> None:
         # a transaction that reads first and writes later fails at once in WAL mode when another has written meanwhile
-        reading = connection.get_execution_options().get("pumphouse_reading", False)
-        durable = connection.get_execution_options().get("pumphouse_durable", False)
+        options = connection.get_execution_options()
+        reading, durable = options.get("pumphouse_reading", False), options.get("pumphouse_durable", False)
+        # straight to the module: these go with every transaction, and a statement by way of SQLAlchemy costs as much as a small query
+        driver: Any = connection.connection.driver_connection
         # NORMAL in WAL mode waits for the disk at checkpoints only
-        connection.exec_driver_sql(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
-        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+        if connection.info.get("pumphouse_durable") is not durable:
+            driver.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}").close()
+            connection.info["pumphouse_durable"] = durable
+        try:
+            driver.execute("BEGIN" if reading else "BEGIN IMMEDIATE").close()
+        except sqlite3.Error as error:
+            raise sa.exc.DBAPIError.instance("BEGIN", None, error, sqlite3.Error) from error
 
     return engine
 

@@ -13,6 +13,8 @@ from pumphouse.drivers.database.database import Database, next_numbers
 from pumphouse.drivers.database.tables import deliveries, events, outbox
 from pumphouse.ports.store import EventStore, OutboxStore
 
+_ADD_EVENT = sa.insert(events)
+
 
 class DatabaseEvents(EventStore, OutboxStore):
     """The ports EventStore and OutboxStore on SQL."""
@@ -89,7 +91,7 @@ def append_events(connection: sa.Connection, news: Sequence[NewEvent], at: datet
         return []
     first = next_numbers(connection, "events", len(news))
     written = [_numbered(new, first + n, at) for n, new in enumerate(news)]
-    connection.execute(sa.insert(events), [_row(event) for event in written])
+    connection.execute(_ADD_EVENT, [_row(event) for event in written])
     notices = [
         {"seq": event.seq, "due_at": at, "delivered_at": None, "attempts": 0, "error": ""}
         for event in written

@@ -14,6 +14,14 @@ from pumphouse.drivers.database.documents import item_value, operation_value, pl
 from pumphouse.drivers.database.tables import idempotency, items, locks, memories, operations, steps
 
 SHORTEST_PREFIX = 8
+_KNOWN = sa.select(operations.c.id).where(operations.c.id == sa.bindparam("own_id"))
+_WHOLE = sa.select(operations).where(operations.c.id == sa.bindparam("own_id"))
+_STEPS = sa.select(steps).where(steps.c.operation_id == sa.bindparam("own_id")).order_by(steps.c.position)
+_COUNTS = (
+    sa.select(items.c.step, items.c.status, sa.func.count().label("count"))
+    .where(items.c.operation_id == sa.bindparam("own_id"))
+    .group_by(items.c.step, items.c.status)
+)
 LISTED = [column for column in operations.c if column.name != "plan"]
 
 
@@ -148,7 +156,7 @@ def key_holder(connection: sa.Connection, key: str, fingerprint: str | None) -> 
 
 
 def _full_id(connection: sa.Connection, id: str) -> str:
-    known = connection.execute(sa.select(operations.c.id).where(operations.c.id == id)).scalar()
+    known = connection.execute(_KNOWN, {"own_id": id}).scalar()
     if known is not None:
         return str(known)
     hint = "see: pumphouse operation list"
@@ -166,21 +174,18 @@ def _full_id(connection: sa.Connection, id: str) -> str:
 
 
 def _operation(connection: sa.Connection, id: str) -> Operation:
-    row = connection.execute(sa.select(operations).where(operations.c.id == id)).mappings().one()
+    row = connection.execute(_WHOLE, {"own_id": id}).mappings().one()
     return operation_value(row, plan_value(row["plan"]), _steps(connection, id))
 
 
 def _steps(connection: sa.Connection, id: str) -> tuple[StepRecord, ...]:
-    counting = (
-        sa.select(items.c.step, items.c.status, sa.func.count().label("count"))
-        .where(items.c.operation_id == id)
-        .group_by(items.c.step, items.c.status)
-    )
+    own = {"own_id": id}
     counts: defaultdict[str, dict[ItemStatus, int]] = defaultdict(dict)
-    for row in connection.execute(counting):
+    for row in connection.execute(_COUNTS, own):
         counts[row.step][ItemStatus(row.status)] = row[2]
-    query = sa.select(steps).where(steps.c.operation_id == id).order_by(steps.c.position)
-    return tuple(step_value(row, counts.get(row["name"], {})) for row in connection.execute(query).mappings())
+    return tuple(
+        step_value(row, counts.get(row["name"], {})) for row in connection.execute(_STEPS, own).mappings()
+    )
 
 
 def _behind(connection: sa.Connection, item_id: str) -> sa.ColumnElement[bool]:

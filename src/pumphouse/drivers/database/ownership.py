@@ -14,6 +14,11 @@ from pumphouse.ports.store import Ownership
 NOBODY = {"owner": None, "owner_token": None, "heartbeat_at": None}
 
 
+_HELD = sa.select(
+    operations.c.status, operations.c.owner, operations.c.owner_token, operations.c.heartbeat_at
+).where(operations.c.id == sa.bindparam("own_id"))
+
+
 class DatabaseOwnership:
     """The owner's part of the port OperationStore on SQL."""
 
@@ -21,14 +26,7 @@ class DatabaseOwnership:
         self._db = database
 
     def ownership(self, operation_id: str) -> Ownership:
-        columns = (
-            operations.c.status,
-            operations.c.owner,
-            operations.c.owner_token,
-            operations.c.heartbeat_at,
-        )
-        query = sa.select(*columns).where(operations.c.id == operation_id)
-        row = self._db.read(lambda c: c.execute(query).first())
+        row = self._db.read(lambda c: c.execute(_HELD, {"own_id": operation_id}).first())
         if row is None:
             raise NotFoundError("operation", operation_id, hint="see: pumphouse operation list")
         return Ownership(

@@ -11,6 +11,7 @@ from pumphouse.drivers.database.events import DatabaseEvents
 from pumphouse.drivers.database.fences import DatabaseFences
 from pumphouse.drivers.database.health import DatabaseHealth
 from pumphouse.drivers.database.migrate import migrate
+from pumphouse.drivers.database.moves import DatabaseMoves
 from pumphouse.drivers.database.operations import DatabaseOperations
 from pumphouse.drivers.database.ownership import DatabaseOwnership
 from pumphouse.drivers.database.settings import DatabaseSettings
@@ -23,13 +24,14 @@ class Stores(
     DatabaseEvents,
     DatabaseFences,
     DatabaseHealth,
+    DatabaseMoves,
     DatabaseSettings,
     DatabaseOperations,
     DatabaseChanges,
     DatabaseOwnership,
     OperationStore,
 ):
-    """Every port of ports/store.py and ports/fences.py on the database at `url`, whose tables are brought up to date first.
+    """Every port of ports/store.py, ports/fences.py and ports/moves.py on the database at `url`, whose tables are brought up to date first.
 
     Raises:
         InvalidInputError: the URL is not one of SQLite (a file), PostgreSQL or MariaDB, or the driver is not installed.

@@ -128,6 +128,29 @@ fence_entries = sa.Table(
     **OPTIONS,
 )
 
+moves = sa.Table(
+    "moves",
+    metadata,
+    sa.Column("source", sa.String(NAME), primary_key=True),
+    sa.Column("tenant_id", sa.String(ID), primary_key=True),
+    sa.Column("destination", sa.String(NAME), primary_key=True),
+    # SHA-256 of KIND/SOURCE_ID
+    sa.Column("identity", sa.String(ID), primary_key=True),
+    sa.Column("position", sa.BigInteger, nullable=False),
+    sa.Column("kind", sa.String(WORD), nullable=False),
+    sa.Column("source_id", LONG_TEXT, nullable=False),
+    sa.Column("name", LONG_TEXT, nullable=False),
+    sa.Column("state", sa.String(WORD), nullable=False),
+    sa.Column("destination_id", LONG_TEXT, nullable=False),
+    sa.Column("ours", sa.Boolean, nullable=False),
+    sa.Column("source_version", LONG_TEXT, nullable=False),
+    sa.Column("operation_id", sa.String(ID), nullable=False),
+    sa.Column("at", UtcDateTime),
+    sa.Column("details", sa.JSON, nullable=False),
+    sa.Index("moves_by_destination", "destination", "kind"),
+    **OPTIONS,
+)
+
 operations = sa.Table(
     "operations",
     metadata,
