@@ -46,6 +46,7 @@ from pumphouse.ports.toolbox import Toolbox
 
 RECOVERED_AT_ONCE = 1000
 COMEBACKS = 10
+AT_FIRST_S = 0.1  # a rest while nothing runs yet, or any more
 COMEBACK_S = 2.0
 
 _log = structlog.get_logger(__name__)
@@ -151,15 +152,9 @@ class Engine:
         return self._kit.store.operation(id)
 
     def operations(
-        self,
-        *,
-        environment: str | None = None,
-        status: OperationStatus | None = None,
-        kind: str | None = None,
-        roots_only: bool = False,
-        limit: int = 50,
-        before: str | None = None,
-    ) -> Sequence[Operation]:
+        self, *, environment: str | None = None, status: OperationStatus | None = None, kind: str | None = None,
+        roots_only: bool = False, limit: int = 50, before: str | None = None,
+    ) -> Sequence[Operation]:  # fmt: skip
         """Newest first, without plan and steps; `before` is the id of the last one of the page before; children too unless `roots_only`."""
         statuses = None if status is None else (status,)
         return self._kit.store.operations(
@@ -234,6 +229,11 @@ class Engine:
         with self._idle:
             self._idle.wait_for(lambda: not self._running, timeout=timeout_s)
         self._watch.close()
+
+    def rest(self, seconds: float) -> None:
+        """Wait so long, but no longer than until an operation ends here: who watches one need not look often to be told soon."""
+        with self._idle:
+            self._idle.wait(seconds if self._running else min(seconds, AT_FIRST_S))
 
     def _steer(self, id: str, wish: Callable[[Operation, str], None], actor: str) -> Operation:
         operation = self.operation(id)

@@ -233,6 +233,9 @@ class ForwardStage(Stage):
             memory = {LISTED: sorted(listed | {step.name})}
             run.ledger.write(Change(new_items=news, memory=memory))
             run.memory.update(memory)
+            if not news:
+                # many a step of a long operation has none; what it would be asked for costs more than the rest of it
+                return False
         items = run.kit.store.items(run.operation.id, step=step.name, statuses=TO_DO, limit=None)
         if items:
             self.work_items(step, ctx, items, ItemWork(run.kit, run.ledger, ctx, step, doing(step)))
