@@ -1,5 +1,6 @@
 """Finds entries of clouds.yaml files and opens clouds from them: by reference, or from a copy sealed into the environment. Made by `main`."""
 
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,16 +15,22 @@ from pumphouse.ports.clock import Clock
 from pumphouse.ports.cloud import Cloud
 from pumphouse.ports.identity import Tenants
 from pumphouse.ports.probes import Prober
+from pumphouse.ports.resources import Resources
 from pumphouse.ports.secrets import Secrets
 from pumphouse.ports.settings import Furnisher, SettingsReader
 from pumphouse.ports.workbench import Workbench
 
 if TYPE_CHECKING:
     from pumphouse.drivers.openstack.access import CloudSettings
+    from pumphouse.drivers.openstack.identity import Identity
+    from pumphouse.drivers.openstack.transport import Transport
 
 
 UNSAID_READ_S = 60.0
 """What an entry without api_timeout is read with."""
+
+TRANSFER_READ_S = 600.0
+"""At least this long may a service be silent while bytes go by: a store that has got the last piece of a large image has still to finish it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +52,8 @@ class ClientConfigEntries(CloudEntries):
         self._secrets = secrets
         self._clock = clock
         self._limits = limits
+        self._lock = threading.Lock()
+        self._identities: dict[str, tuple[CloudSettings, Identity]] = {}
 
     @override
     def find(self, cloud: str, config_file: str | None) -> CloudAccess:
@@ -86,37 +95,66 @@ class ClientConfigEntries(CloudEntries):
         """The cloud of an environment."""
         from pumphouse.drivers.openstack.cloud import OpenStackCloud
 
-        return OpenStackCloud(environment.name, self._limited(environment), self._clock)
+        return OpenStackCloud(*self._door(environment))
 
     def open_workbench(self, environment: Environment) -> Workbench:
         """Where health checks make things in it."""
         from pumphouse.drivers.openstack.workbench import OpenStackWorkbench
 
-        return OpenStackWorkbench(environment.name, self._limited(environment), self._clock)
+        return OpenStackWorkbench(*self._door(environment))
 
     def open_tenants(self, environment: Environment) -> Tenants:
         """Its tenants and their people."""
         from pumphouse.drivers.openstack.tenants import OpenStackTenants
 
-        return OpenStackTenants(environment.name, self._limited(environment), self._clock)
+        return OpenStackTenants(*self._door(environment))
 
     def open_prober(self, environment: Environment) -> Prober:
         """Who acts as a member of a tenant in it."""
         from pumphouse.drivers.openstack.prober import OpenStackProber
 
-        return OpenStackProber(environment.name, self._limited(environment), self._clock)
+        return OpenStackProber(*self._door(environment))
 
     def open_settings(self, environment: Environment) -> SettingsReader:
         """Who reads how it is built."""
         from pumphouse.drivers.openstack.settings import OpenStackSettings
 
-        return OpenStackSettings(environment.name, self._limited(environment), self._clock)
+        return OpenStackSettings(*self._door(environment))
 
     def open_furnisher(self, environment: Environment) -> Furnisher:
         """Who reads and makes the contents that belong to it."""
         from pumphouse.drivers.openstack.furnishing import OpenStackFurnisher
 
-        return OpenStackFurnisher(environment.name, self._limited(environment), self._clock)
+        return OpenStackFurnisher(*self._door(environment))
+
+    def open_resources(self, environment: Environment) -> Resources:
+        """Who reads, makes and removes what tenants have in it."""
+        from pumphouse.drivers.openstack.resources.resources import OpenStackResources
+
+        return OpenStackResources(*self._door(environment))
+
+    def open_transport(self, environment: Environment) -> "Transport":
+        """Requests to it, for the transfer of bytes."""
+        from pumphouse.drivers.openstack.transport import Transport
+
+        settings = self._limited(environment)
+        patient = replace(settings, read_s=max(settings.read_s, TRANSFER_READ_S))
+        return Transport(environment.name, patient, self._clock, self._identity(environment.name, settings))
+
+    def _door(self, environment: Environment) -> "tuple[str, CloudSettings, Clock, Identity]":
+        """What every driver of a cloud is made of."""
+        settings = self._limited(environment)
+        return environment.name, settings, self._clock, self._identity(environment.name, settings)
+
+    def _identity(self, environment: str, settings: "CloudSettings") -> "Identity":
+        """One login for all drivers of a cloud, as long as its access stays the same."""
+        from pumphouse.drivers.openstack.identity import Identity
+
+        with self._lock:
+            known = self._identities.get(environment)
+            if known is None or known[0] != settings:
+                known = self._identities[environment] = (settings, Identity(environment, settings))
+            return known[1]
 
     def _limited(self, environment: Environment) -> "CloudSettings":
         settings = self._settings(environment.access)

@@ -1,13 +1,20 @@
 """Finding entries of clouds.yaml in the usual places, and sealing them."""
 
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
+from pumphouse.domain.environment import CloudAccess, Environment
 from pumphouse.domain.errors import InvalidInputError
 from pumphouse.drivers.entries import ClientConfigEntries, CloudLimits, usual_places
 from pumphouse.drivers.secrets.key_file import KeyFileSecrets
 from tests.fakes.clock import FakeClock
+from tests.simulated.content import Content
+from tests.simulated.server import SimulatedCloud
 
 ENTRY = "    auth: {auth_url: 'http://127.0.0.1:5000/v3', username: admin, password: hunter2, project_name: admin}\n"
 
@@ -65,3 +72,30 @@ def test_the_usual_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert places[1] == Path.cwd() / "clouds.yaml"
     assert Path("/etc/openstack/clouds.yaml") in places
     assert places[-2] == tmp_path / "lab/clouds.yaml"
+
+
+def environment(access: CloudAccess) -> Environment:
+    return Environment("id-of-a", "a", access, None, {}, FakeClock().now())
+
+
+def test_the_drivers_of_a_cloud_share_one_login(tmp_path: Path) -> None:
+    with SimulatedCloud(Content(nodes=2, servers=2)) as sim:
+        other = {**sim.auth, "username": "other"}
+        known = {"a": {"auth": dict(sim.auth)}, "b": {"auth": other}}
+        (tmp_path / "1.yaml").write_text(yaml.safe_dump({"clouds": known}))
+        finder = entries(tmp_path, tmp_path / "1.yaml")
+        found = environment(finder.find("a", None))
+        opened: tuple[Any, ...] = finder.open(found), finder.open_tenants(found), finder.open_resources(found)
+        cloud, tenants, resources = opened
+        try:
+            assert cloud.nodes(summary=True)
+            assert tenants.service_types()
+            assert resources.room("")
+            assert sim.count("identity", "/auth/tokens") == 1
+            changed = replace(found, access=finder.find("b", None))
+            with closing(finder.open_tenants(changed)) as others:
+                assert others.service_types()
+            assert sim.count("identity", "/auth/tokens") == 2, "another user is another login"
+        finally:
+            for each in opened:
+                each.close()

@@ -40,6 +40,7 @@ def tools(records: Any) -> DriverToolbox:
         open_prober=opened,
         open_settings=opened,
         open_furnisher=opened,
+        open_resources=opened,
         load_deployer=opened,
     )
 

@@ -44,21 +44,27 @@ class AskedPolicyHost(PolicyHost):
 
     @override
     def view(self, service: str) -> PolicyView:
-        told = self._asked("view", service, {})
-        try:
-            return _view(told)
-        except (KeyError, TypeError, ValueError) as exc:
-            raise self._nonsense("view", service) from exc
+        return self._viewed(service, self._asked("view", service, {}))
+
+    @override
+    def look(
+        self, service: str, personas: Sequence[Persona]
+    ) -> tuple[PolicyView, Mapping[str, Mapping[str, bool]]]:
+        told = self._asked("view", service, {"personas": [asdict(persona) for persona in personas]})
+        view = self._viewed(service, told)
+        if "passes" not in told:
+            # an agent or a script of an earlier version, which does not hand the question on
+            return view, self.judge(service, personas)
+        return view, self._verdicts("view", service, told["passes"], personas)
 
     @override
     def judge(
         self, service: str, personas: Sequence[Persona], text: str | None = None
     ) -> Mapping[str, Mapping[str, bool]]:
         document = {"personas": [asdict(persona) for persona in personas], "text": text}
-        passes = self._asked("judge", service, document).get("passes")
-        if not isinstance(passes, dict) or set(passes) != {persona.name for persona in personas}:
-            raise self._nonsense("judge", service)
-        return passes
+        return self._verdicts(
+            "judge", service, self._asked("judge", service, document).get("passes"), personas
+        )
 
     @override
     def write(self, service: str, text: str, *, expected: str) -> str:
@@ -87,6 +93,19 @@ class AskedPolicyHost(PolicyHost):
             f"{what} cannot be asked ({verb}): exit code {reply.code}; its last words: {words}",
             hint="try the same by hand on that host: docs/contracts/deployer.md, policy",
         )
+
+    def _viewed(self, service: str, told: Mapping[str, Any]) -> PolicyView:
+        try:
+            return _view(told)
+        except (KeyError, TypeError, ValueError) as exc:
+            raise self._nonsense("view", service) from exc
+
+    def _verdicts(
+        self, verb: str, service: str, passes: object, personas: Sequence[Persona]
+    ) -> Mapping[str, Mapping[str, bool]]:
+        if not isinstance(passes, dict) or set(passes) != {persona.name for persona in personas}:
+            raise self._nonsense(verb, service)
+        return passes
 
     def _nonsense(self, verb: str, service: str) -> DeployerError:
         return DeployerError(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pumphouse.domain.errors import InvalidInputError
+from pumphouse.drivers.openstack.sdk_config import sdk_config
 
 _NEEDS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "password": (("auth_url",), ("username", "user_id"), ("password",)),
@@ -122,7 +123,8 @@ def settings_of(where: str, cloud: str, entry: Mapping[str, Any]) -> CloudSettin
 
 def _read_entry(cloud: str, config_file: str | None) -> dict[str, Any]:
     import yaml
-    from openstack.config import OpenStackConfig
+
+    sdk = sdk_config()
     from openstack.exceptions import ConfigException
 
     files: dict[str, Any] = {}
@@ -134,7 +136,7 @@ def _read_entry(cloud: str, config_file: str | None) -> dict[str, Any]:
             )
         files = {"config_files": [str(path)], "secure_files": [str(path.with_name("secure.yaml"))]}
     try:
-        config = OpenStackConfig(load_envvars=False, **files)
+        config = sdk.OpenStackConfig(load_envvars=False, **files)
     except OSError as error:
         raise InvalidInputError("config file", config_file, f"it cannot be read: {error.strerror}") from error
     except (yaml.YAMLError, ConfigException, AttributeError, TypeError) as error:

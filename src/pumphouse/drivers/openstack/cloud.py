@@ -10,6 +10,7 @@ from pumphouse.domain.node import Node
 from pumphouse.domain.server import Migration, Port, Server, ServerGroup
 from pumphouse.drivers.openstack.access import CloudSettings
 from pumphouse.drivers.openstack.discovery import Discovery
+from pumphouse.drivers.openstack.identity import Identity
 from pumphouse.drivers.openstack.moves import Moves
 from pumphouse.drivers.openstack.networks import Networks
 from pumphouse.drivers.openstack.node_changes import NodeChanges
@@ -25,9 +26,11 @@ from pumphouse.ports.cloud import Cloud
 class OpenStackCloud(Cloud):
     """One cloud. Nothing is asked of it before the first call, so that an unreachable cloud can be made and then checked."""
 
-    def __init__(self, environment: str, settings: CloudSettings, clock: Clock) -> None:
+    def __init__(
+        self, environment: str, settings: CloudSettings, clock: Clock, identity: Identity | None = None
+    ) -> None:
         self.environment = environment
-        self._http = Transport(environment, settings, clock)
+        self._http = Transport(environment, settings, clock, identity)
         self._servers = Servers(self._http)
         self._placement = Placement(self._http)
         self._networks = Networks(self._http)

@@ -12,6 +12,7 @@ from typing_extensions import override
 from pumphouse.domain.errors import ConflictError, NotFoundError
 from pumphouse.drivers.openstack.access import CloudSettings
 from pumphouse.drivers.openstack.furnishing_forms import FORMS
+from pumphouse.drivers.openstack.identity import Identity
 from pumphouse.drivers.openstack.settings import OpenStackSettings
 from pumphouse.drivers.openstack.transport import Transport
 from pumphouse.ports.clock import Clock
@@ -28,10 +29,12 @@ _NOT_CARRIED: Final = frozenset(
 class OpenStackFurnisher(Furnisher):
     """One cloud. Nothing is asked of it before the first call."""
 
-    def __init__(self, environment: str, settings: CloudSettings, clock: Clock) -> None:
+    def __init__(
+        self, environment: str, settings: CloudSettings, clock: Clock, identity: Identity | None = None
+    ) -> None:
         self.environment = environment
-        self._http = Transport(environment, settings, clock)
-        self._reader = OpenStackSettings(environment, settings, clock)
+        self._http = Transport(environment, settings, clock, identity)
+        self._reader = OpenStackSettings(environment, settings, clock, identity)
 
     def close(self) -> None:
         """Give back threads and connections."""

@@ -3,6 +3,7 @@
 import threading
 import weakref
 from collections.abc import Mapping
+from functools import cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,8 @@ class Identity:
         self._sessions: weakref.WeakSet[Any] = weakref.WeakSet()
         self._lock = threading.Lock()
         self._known: BaseAuthPlugin | None = None
+        self.answered = False
+        """Whether this cloud has ever answered us, a login being the first answer."""
 
     def session(self) -> "Session":
         """This thread's session: connections are kept, and not shared (requests does not promise that they may be)."""
@@ -35,7 +38,7 @@ class Identity:
             session = KeystoneSession(
                 verify=(settings.cacert or True) if settings.verify else False,
                 cert=(settings.cert, settings.key) if settings.cert and settings.key else settings.cert,
-                user_agent=f"pumphouse/{version('pumphouse')}",
+                user_agent=_user_agent(),
                 timeout=settings.read_s,
             )
             self._local.session = session
@@ -45,7 +48,9 @@ class Identity:
     def headers(self) -> dict[str, str]:
         """The headers that carry our token, which is fetched when there is none or it is about to expire."""
         what = f"{self._keystone}: authentication at {self._settings.auth.get('auth_url', '?')}"
-        return translated(what, lambda: dict(self.plugin().get_headers(self.session()) or {}))
+        found = translated(what, lambda: dict(self.plugin().get_headers(self.session()) or {}))
+        self.answered = True
+        return found
 
     def renew(self, refused: Mapping[str, str]) -> bool:
         """Forget the token of the refused headers; True when another try makes sense. Of many threads that were refused one token only the first forgets it."""
@@ -76,7 +81,9 @@ class Identity:
                 raise EndpointNotFound(f"the catalog has no {settings.interface} endpoint of {service}")
             return str(url)
 
-        return translated(f"{self._keystone}: looking up the {service} service", look)
+        url = translated(f"{self._keystone}: looking up the {service} service", look)
+        self.answered = True
+        return url
 
     def catalog(self) -> list[dict[str, Any]]:
         """The service catalog as Keystone wrote it; empty for a token without one."""
@@ -126,6 +133,11 @@ class Identity:
                 self._keystone, lambda: loader.load_from_options(**_with_domains(given, known))
             )
         return self._known
+
+
+@cache
+def _user_agent() -> str:
+    return f"pumphouse/{version('pumphouse')}"
 
 
 def _with_domains(auth: dict[str, Any], known: set[str]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from pumphouse.domain.errors import InvalidInputError
 from pumphouse.domain.fence import SERVICES, ProbeResult, Verdict
 from pumphouse.drivers.openstack.access import CloudSettings
 from pumphouse.drivers.openstack.endpoints import MICROVERSION_SERVICE
+from pumphouse.drivers.openstack.identity import Identity
 from pumphouse.drivers.openstack.probe_actions import Action, chosen, filled
 from pumphouse.drivers.openstack.probe_cleaning import Cleaning
 from pumphouse.drivers.openstack.probe_session import (
@@ -47,10 +48,12 @@ _MISSING: Final[Mapping[str, str]] = {
 class OpenStackProber(Prober):
     """Acts as members of tenants of one cloud, and looks and cleans up as administrator. Safe for use by many threads."""
 
-    def __init__(self, environment: str, settings: CloudSettings, clock: Clock) -> None:
+    def __init__(
+        self, environment: str, settings: CloudSettings, clock: Clock, identity: Identity | None = None
+    ) -> None:
         self.environment = environment
         self._clock = clock
-        self._http = Transport(environment, settings, clock)
+        self._http = Transport(environment, settings, clock, identity)
         self._members = MemberSession(environment, settings, clock)
         self._targets = Targets(self._http)
         self._cleaning = Cleaning(self._http, clock)

@@ -92,6 +92,7 @@ def to_server(environment: str, flavors: _Flavors, row: dict[str, Any]) -> Serve
         created_at=row.get("created", ""),
         fault=str(fault.get("message") or ""),
         power_state=_POWER_STATES.get(row.get("OS-EXT-STS:power_state") or 0, ""),
+        host_status=row.get("host_status") or "",
     )
 
 

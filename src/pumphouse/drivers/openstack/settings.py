@@ -21,6 +21,7 @@ from pumphouse.drivers.openstack import (
     settings_storage,
 )
 from pumphouse.drivers.openstack.access import CloudSettings
+from pumphouse.drivers.openstack.identity import Identity
 from pumphouse.drivers.openstack.releases import UNKNOWN, release_of
 from pumphouse.drivers.openstack.settings_answers import Answer, Asked, answers
 from pumphouse.drivers.openstack.settings_storage import per_type
@@ -60,9 +61,11 @@ _FORMER: Final = {"volume": "block-storage", "volumev2": "block-storage", "volum
 class OpenStackSettings(SettingsReader):
     """One cloud. Nothing is asked of it before the first call."""
 
-    def __init__(self, environment: str, settings: CloudSettings, clock: Clock) -> None:
+    def __init__(
+        self, environment: str, settings: CloudSettings, clock: Clock, identity: Identity | None = None
+    ) -> None:
         self.environment = environment
-        self._http = Transport(environment, settings, clock)
+        self._http = Transport(environment, settings, clock, identity)
         self._clock = clock
 
     def close(self) -> None:

@@ -1,11 +1,14 @@
-"""Application credentials, trusts and EC2 credentials in a tenant; tenant_people.py and tenants.py call it. Their secrets are dropped unread.
+"""Application credentials, trusts and EC2 credentials in a tenant; tenant_people.py, tenants.py and the drivers of these kinds call it. Secrets are in no `repr`.
 
 What a cloud refuses to show is told in `gaps` in words rather than by failing: who may do what is worth knowing without it.
 """
 
+import hashlib
+import json
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -13,8 +16,24 @@ from urllib.parse import quote
 
 from pumphouse.domain.errors import CloudFaultError, CloudRefusedError, CredentialsError, NotFoundError
 from pumphouse.domain.tenant import ApplicationCredential, Trust
+from pumphouse.drivers.openstack.once import once
 from pumphouse.drivers.openstack.tenant_projects import keystone_rows
 from pumphouse.drivers.openstack.transport import Rows, Transport
+
+
+@dataclass(frozen=True, slots=True)
+class Ec2Key:
+    """One EC2 credential. `bound` says that it belongs to a trust or an application credential, or cannot be read."""
+
+    user_id: str
+    access: str
+    secret: str = field(repr=False)
+    bound: bool
+
+    @property
+    def id(self) -> str:
+        """Keystone's own (keystone/api/credentials.py, _assign_unique_id)."""
+        return hashlib.sha256(self.access.encode()).hexdigest()
 
 
 class Credentials:
@@ -69,33 +88,42 @@ class Credentials:
         return [_trust(row) for row in full]
 
     def ec2(self, user_ids: Sequence[str], tenant_id: str, gaps: list[str]) -> dict[str, int]:
-        """User id -> how many. One list; per user where that list cannot be had; else a gap, as they are only counted.
+        """User id -> how many."""
+        return dict(Counter(key.user_id for key in self.ec2_keys(user_ids, tenant_id, gaps)))
+
+    def ec2_keys(self, user_ids: Sequence[str], tenant_id: str, gaps: list[str]) -> list[Ec2Key]:
+        """One list, for all who ask within one reading; per user where that list cannot be had; else a gap.
 
         2023.1 with the cache dogpile.cache.memory breaks off what it has listed before (KeyError encrypted_blob): not waited out.
         """
+        question = ("ec2", self._http.environment, tenant_id, *user_ids)
+        keys, unseen = once(question, partial(self._ec2_listed, user_ids, tenant_id))
+        gaps += unseen
+        return list(keys)
+
+    def _ec2_listed(self, user_ids: Sequence[str], tenant_id: str) -> tuple[Sequence[Ec2Key], Sequence[str]]:
         try:
             body = self._http.get_once("identity", "/credentials", params={"type": "ec2"})
             rows = [row for row in body["credentials"] if row.get("project_id") == tenant_id]
-            return dict(Counter(str(row["user_id"]) for row in rows))
+            return [ec2_key(row) for row in rows], ()
         except (CloudFaultError, CredentialsError):
-            return self._ec2_by_user(user_ids, tenant_id, gaps)
+            return self._ec2_by_user(user_ids, tenant_id)
 
-    def _ec2_by_user(self, user_ids: Sequence[str], tenant_id: str, gaps: list[str]) -> dict[str, int]:
-        def of(user_id: str) -> int | None:
+    def _ec2_by_user(self, user_ids: Sequence[str], tenant_id: str) -> tuple[Sequence[Ec2Key], Sequence[str]]:
+        def of(user_id: str) -> list[Ec2Key] | None:
             path = f"/users/{quote(user_id, safe='')}/credentials/OS-EC2"
             try:
                 rows: Rows = self._http.get_once("identity", path)["credentials"]
             except NotFoundError:
-                return 0
+                return []
             except (CloudFaultError, CredentialsError):
                 return None
-            return sum(1 for row in rows if row.get("tenant_id") == tenant_id)
+            return [_key(user_id, row) for row in rows if row.get("tenant_id") == tenant_id]
 
-        counts = dict(zip(user_ids, self._http.gather([partial(of, each) for each in user_ids]), strict=True))
-        unknown = sum(1 for count in counts.values() if count is None)
-        if unknown:
-            gaps.append(f"EC2 credentials of {unknown} users: Keystone does not list them")
-        return {user_id: count for user_id, count in counts.items() if count}
+        found = self._http.gather([partial(of, each) for each in user_ids])
+        unknown = sum(1 for keys in found if keys is None)
+        unseen = [f"EC2 credentials of {unknown} users: Keystone does not list them"] if unknown else []
+        return [key for keys in found for key in keys or ()], unseen
 
     def _with_roles(self, row: Mapping[str, Any], system: "_SystemScope") -> Mapping[str, Any]:
         """2023.1 shows a trust to its two users and to readers of the whole system, not to the admin of a project."""
@@ -130,6 +158,21 @@ class _SystemScope:
     def close(self) -> None:
         if self._made is not None:
             self._made.close()
+
+
+def ec2_key(row: Mapping[str, Any]) -> Ec2Key:
+    """Of a row of /credentials: what it holds is JSON in its `blob`."""
+    try:
+        told = json.loads(row["blob"])
+    except (KeyError, TypeError, ValueError):
+        told = None
+    return _key(str(row["user_id"]), told if isinstance(told, dict) else {})
+
+
+def _key(user_id: str, told: Mapping[str, Any]) -> Ec2Key:
+    access, secret = str(told.get("access") or ""), str(told.get("secret") or "")
+    others = (told.get(name) for name in ("trust_id", "app_cred_id", "access_token_id"))
+    return Ec2Key(user_id, access, secret, bound=not (access and secret) or any(others))
 
 
 def _application_credential(row: Mapping[str, Any]) -> ApplicationCredential:

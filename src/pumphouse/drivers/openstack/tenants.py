@@ -13,6 +13,7 @@ from pumphouse.domain.tenant import (
     TenantServer,
 )
 from pumphouse.drivers.openstack.access import CloudSettings
+from pumphouse.drivers.openstack.identity import Identity
 from pumphouse.drivers.openstack.tenant_belongings import Belongings
 from pumphouse.drivers.openstack.tenant_credentials import Credentials
 from pumphouse.drivers.openstack.tenant_grants import Grants, ProbeUsers
@@ -27,9 +28,11 @@ from pumphouse.ports.identity import Tenants
 class OpenStackTenants(Tenants):
     """The tenants of one cloud. Safe for use by many threads; all requests share one token and one pool."""
 
-    def __init__(self, environment: str, settings: CloudSettings, clock: Clock) -> None:
+    def __init__(
+        self, environment: str, settings: CloudSettings, clock: Clock, identity: Identity | None = None
+    ) -> None:
         self.environment = environment
-        self._http = Transport(environment, settings, clock)
+        self._http = Transport(environment, settings, clock, identity)
         self._projects = Projects(self._http)
         self._grants = Grants(self._http)
         self._credentials = Credentials(self._http)

@@ -13,11 +13,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, Final, TypeVar
 
-from pumphouse.domain.errors import CloudFaultError, CloudRefusedError, NotFoundError
-from pumphouse.drivers.openstack import endpoints
+from pumphouse.domain.errors import CloudFaultError, CloudRefusedError, CredentialsError, NotFoundError
+from pumphouse.drivers.openstack import endpoints, errors
 from pumphouse.drivers.openstack.access import CloudSettings
 from pumphouse.drivers.openstack.errors import error_of_exception, error_of_response, translated
 from pumphouse.drivers.openstack.identity import Identity
+from pumphouse.drivers.openstack.once import carried, once
 from pumphouse.ports.clock import Clock
 
 T = TypeVar("T")
@@ -45,18 +46,19 @@ _SAID_AS = {
 
 
 class Transport:
-    """Speaks to the services of one cloud. Safe for use by many threads."""
+    """Speaks to the services of one cloud. Safe for use by many threads. Several may share one `identity`, and with it one login and its token."""
 
-    def __init__(self, environment: str, settings: CloudSettings, clock: Clock) -> None:
+    def __init__(
+        self, environment: str, settings: CloudSettings, clock: Clock, identity: Identity | None = None
+    ) -> None:
         self.environment = environment
         self.settings = settings
         self._clock = clock
-        self._identity = Identity(environment, settings)
+        self._identity = identity or Identity(environment, settings)
         self._local = threading.local()
         self._lock = threading.Lock()
         self._endpoints: dict[str, endpoints.Endpoint] = {}
         self._unanswered: dict[str, tuple[float, CloudFaultError | None]] = {}
-        self._answered = False
         self._doors: dict[str, threading.Lock] = {}
         self._spread = itertools.count()
         self._pool = ThreadPoolExecutor(
@@ -67,15 +69,26 @@ class Transport:
 
     def get(self, service: str, path: str, *, params: Params | None = None, microversion: str = "") -> Any:
         """The JSON body of a GET; `microversion` is the highest that is useful, lowered to what the cloud has."""
-        return self._patiently(
-            lambda: self._send(service, "GET", path, params=params, microversion=microversion)
+        asked = repr(sorted((params or {}).items()))
+        return once(
+            (self, service, path, asked, microversion),
+            lambda: self._patiently(
+                lambda: self._send(service, "GET", path, params=params, microversion=microversion)
+            ),
         )
 
-    def get_once(self, service: str, path: str, *, params: Params | None = None) -> Any:
+    def get_once(
+        self,
+        service: str,
+        path: str,
+        *,
+        params: Params | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Any:
         """A GET whose fault is not waited out, for callers that have another way to learn the same."""
         self.endpoint(service)
         self._patiently(self._identity.headers)
-        return self._send(service, "GET", path, params=params)
+        return self._send(service, "GET", path, params=params, extra=headers)
 
     def write(
         self,
@@ -110,15 +123,24 @@ class Transport:
         finally:
             response.close()
 
-    def upload(self, service: str, path: str, pieces: Iterator[bytes]) -> None:
-        """PUT a body piece by piece; sent once, and not again when the token is refused: the pieces are gone by then."""
+    def upload(self, service: str, path: str, pieces: Iterator[bytes], *, size: int | None = None) -> None:
+        """PUT a body piece by piece; sent once. With `size` the service is told its length, and takes a shorter body for the broken one that it is.
+
+        Raises:
+            CloudFaultError: also for a refused token: it has been renewed, but the pieces are gone, so the caller has to begin again.
+        """
         endpoint = self.endpoint(service)
         what = f"{self._names(service)}: PUT {path}"
         tokens = self._patiently(self._identity.headers)
         headers = {"Content-Type": "application/octet-stream", **tokens}
-        response = self._request(what, endpoint.url + path, "PUT", headers, {"data": pieces})
-        if response.status_code >= 400:
-            raise error_of_response(what, path, response, now=self._clock.now())
+        body = pieces if size is None else _Sized(pieces, size)
+        response = self._request(what, endpoint.url + path, "PUT", headers, {"data": body})
+        if response.status_code < 400:
+            return
+        error = error_of_response(what, path, response, now=self._clock.now())
+        if response.status_code == 401 and self._identity.renew(tokens):
+            raise CloudFaultError(error.message, hint="the token has been renewed: send it again")
+        raise error
 
     def delete(self, service: str, path: str, *, microversion: str = "") -> bool:
         """DELETE; False when there was nothing there."""
@@ -157,7 +179,7 @@ class Transport:
 
     def submit(self, call: Callable[[], T]) -> "Future[T]":
         """Start a call in the pool. Calls in the pool never wait for other calls of the pool."""
-        return self._pool.submit(call)
+        return self._pool.submit(carried(call))
 
     def gather(self, calls: Sequence[Callable[[], T]]) -> list[T]:
         """The answers of all calls, at most `concurrency` at once, in order; the first error is raised and the rest is dropped."""
@@ -237,18 +259,20 @@ class Transport:
         self._local.worker = True
 
     def _patiently(self, call: Callable[[], T]) -> T:
-        patience = self.settings.read_deadline_s
-        if not self._answered:
-            patience = min(patience, _FIRST_CONTACT_S)
-        deadline = self._clock.monotonic() + patience
-        delay = _FIRST_DELAY_S
+        began, delay, tries = self._clock.monotonic(), _FIRST_DELAY_S, 0
         while True:
+            tries += 1
             try:
                 return call()
             except CloudFaultError as fault:
+                patience = self.settings.read_deadline_s
+                if not self._identity.answered:
+                    patience = min(patience, _FIRST_CONTACT_S)
                 # many threads meet the same fault at once: they come back spread over half a delay
                 wait = max(fault.after_s, delay * (1 + next(self._spread) % 8 / 16))
-                if self._clock.monotonic() + wait > deadline:
+                is_late = self._clock.monotonic() + wait > began + patience
+                # what gave no answer for longer than that is asked once more all the same
+                if is_late and (tries > 1 or wait > patience):
                     raise
                 _LOG.debug("%s: trying again in %.1f s: %s", self.environment, wait, fault.message)
                 self._clock.sleep(wait)
@@ -262,10 +286,11 @@ class Transport:
         *,
         microversion: str = "",
         content_type: str = "",
+        extra: Mapping[str, str] | None = None,
         **content: Any,
     ) -> Any:
         endpoint = self.endpoint(service)
-        headers = {"Accept": "application/json"}
+        headers = {"Accept": "application/json", **(extra or {})}
         if microversion:
             header = f"{endpoints.MICROVERSION_SERVICE[service]} {endpoint.pick(microversion)}"
             headers["OpenStack-API-Version"] = header
@@ -289,6 +314,9 @@ class Transport:
         if response.status_code == 401 and self._identity.renew(tokens):
             renewed = self._patiently(self._identity.headers)
             response = self._request(what, url, method, {**headers, **renewed}, given)
+        elif errors.refused_inside(response):
+            # a service may have done something before it was refused: only who looks first may send a write again
+            self._identity.renew(tokens)
         return response
 
     def _request(
@@ -309,7 +337,7 @@ class Transport:
                 **content,
             ),
         )
-        self._answered = True
+        self._identity.answered = True
         return response
 
     def _discover(self, service: str) -> endpoints.Endpoint:
@@ -318,8 +346,10 @@ class Transport:
         document = endpoints.document_url(service, url)
         what = f"{self._names(service)}: GET {document}"
         response = self._authorised(what, document, "GET", {"Accept": "application/json"}, {})
-        if response.status_code >= 500 or response.status_code in (401, 403, 429):
-            raise error_of_response(what, "/", response, now=self._clock.now())
+        if response.status_code >= 400:
+            error = error_of_response(what, "/", response, now=self._clock.now())
+            if isinstance(error, CloudFaultError | CredentialsError):
+                raise error
         # some proxies hide version documents; only services with microversions cannot do without
         document_body = _json_or_none(response) if response.status_code <= 300 else None
         found = endpoints.read_document(service, url, document_body)
@@ -332,6 +362,20 @@ class Transport:
 
     def _names(self, service: str) -> str:
         return f"{self.environment} {_SAID_AS.get(service, service)}"
+
+
+class _Sized:
+    """Pieces of which the length is known: requests then sends Content-Length instead of chunks."""
+
+    def __init__(self, pieces: Iterator[bytes], size: int) -> None:
+        self._pieces = pieces
+        self._size = size
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._pieces
 
 
 def has_next(body: Mapping[str, Any], key: str) -> bool:

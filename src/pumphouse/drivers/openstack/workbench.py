@@ -8,6 +8,7 @@ from typing_extensions import override
 
 from pumphouse.domain.errors import CloudRefusedError, NotFoundError
 from pumphouse.drivers.openstack.access import CloudSettings
+from pumphouse.drivers.openstack.identity import Identity
 from pumphouse.drivers.openstack.transport import Transport
 from pumphouse.drivers.openstack.workbench_forms import FORMS, LISTS, Form
 from pumphouse.ports.clock import Clock
@@ -20,11 +21,13 @@ LEAST_ROLES: Final = ("reader", "member", "_member_")
 class OpenStackWorkbench(Workbench):
     """Small things in one cloud, in the project of our credentials."""
 
-    def __init__(self, environment: str, settings: CloudSettings, clock: Clock) -> None:
+    def __init__(
+        self, environment: str, settings: CloudSettings, clock: Clock, identity: Identity | None = None
+    ) -> None:
         self.environment = environment
         self._settings = settings
         self._clock = clock
-        self._http = Transport(environment, settings, clock)
+        self._http = Transport(environment, settings, clock, identity)
 
     def close(self) -> None:
         """Give back connections."""

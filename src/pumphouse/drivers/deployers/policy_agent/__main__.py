@@ -2,7 +2,7 @@
 
     python policy_agent view|judge|validate|write nova --config-file /etc/nova/nova.conf [--config-dir DIR] [--file NAME.yaml]
 
-A JSON document on stdin (`judge`: personas, text; `validate`: text; `write`: text, expected), one JSON object on stdout. Exit code 0: done;
+A JSON document on stdin (`view`: personas, if any are to be judged as well; `judge`: personas, text; `validate`: text; `write`: text, expected), one JSON object on stdout. Exit code 0: done;
 3: refused, nothing was changed, the object says why (`invalid` or `conflict`); 1: the service's code could not be asked. Used by
 `lab/` and, by way of the operator's script, by `command/`. This folder is a program of its own: copy it to a controller as it is.
 It keeps to Python 3.8, which old releases run on.
@@ -27,10 +27,11 @@ REFUSED = 3
 
 
 def _answer(arguments: argparse.Namespace) -> dict[str, Any]:
-    asked = json.loads(sys.stdin.read() or "{}") if arguments.verb != "view" else {}
+    asked = json.loads(("" if sys.stdin.isatty() else sys.stdin.read()) or "{}")
     service = Service(arguments.service, arguments.config_file, arguments.config_dir, arguments.file)
     if arguments.verb == "view":
-        return service.view()
+        view = service.view()
+        return {**view, "passes": judge(service, asked["personas"], None)} if asked.get("personas") else view
     if arguments.verb == "judge":
         return {"passes": judge(service, asked["personas"], asked.get("text"))}
     if arguments.verb == "validate":

@@ -19,6 +19,8 @@ def judge(service: Service, personas: list[dict[str, Any]], text: str | None) ->
         service.validate(text)
     with _instead(service, text):
         service.load()
+        # before each rule it would look for all its files anew, which is most of the time that this takes
+        service.enforcer.use_conf = False
         names = list(service.enforcer.registered_rules)
         keys = _target_keys(service)
         return {p["name"]: _passes(service, p, names, keys) for p in personas}

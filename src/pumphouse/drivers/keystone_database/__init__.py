@@ -1,0 +1,1 @@
+"""Hashes of passwords, read from one Keystone's database and written into another's."""
