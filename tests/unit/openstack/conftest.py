@@ -10,6 +10,7 @@ from pumphouse.drivers.openstack.tenants import OpenStackTenants
 from tests.fakes.clock import FakeClock
 from tests.simulated.content import Content
 from tests.simulated.server import SimulatedCloud
+from tests.unit.openstack.network_rig import new, old  # noqa: F401  # fixtures of test_network_*.py
 
 Driver = Callable[..., OpenStackCloud]
 

@@ -171,6 +171,34 @@ def test_many_threads_share_one_token_and_renew_it_once(sim: SimulatedCloud, clo
             sim.expire_tokens()
 
 
+INSIDE = {"badRequest": {"message": "Networking client is experiencing an unauthorized exception."}}
+"""Of a Nova that still believes a token that Neutron no longer takes from it."""
+
+
+def test_a_token_that_neutron_refuses_from_nova_is_renewed(
+    sim: SimulatedCloud, cloud: OpenStackCloud
+) -> None:
+    assert len(cloud.nodes()) == 5
+    logins = sim.count("identity", "/auth/tokens")
+    sim.faults.append(Fault(400, body=INSIDE, hits=to_nova))
+    assert len(cloud.nodes()) == 5
+    assert sim.count("identity", "/auth/tokens") == logins + 1
+
+
+def test_a_write_that_neutron_refused_from_nova_is_left_to_who_looks_first(
+    sim: SimulatedCloud, cloud: OpenStackCloud
+) -> None:
+    server = cloud.server(next(iter(sim.content.server_numbers))).id
+    sim.faults.append(
+        Fault(400, body=INSIDE, hits=lambda request: request.method == "POST" and to_nova(request))
+    )
+    logins = sim.count("identity", "/auth/tokens")
+    with pytest.raises(CloudFaultError, match="unauthorized exception"):
+        cloud.pause(server)
+    cloud.pause(server)
+    assert sim.count("identity", "/auth/tokens") == logins + 1
+
+
 def test_a_token_that_is_always_refused_is_a_matter_of_credentials(
     sim: SimulatedCloud, cloud: OpenStackCloud
 ) -> None:
@@ -235,3 +263,48 @@ def test_something_else_behind_the_endpoint_is_refused_at_once(
     with pytest.raises(CloudRefusedError, match="did not tell its microversions"):
         cloud.server_groups()
     assert clock.slept == []
+
+
+@pytest.mark.parametrize("status", [408, 409, 425, 429, 503])
+def test_a_version_document_that_is_refused_for_a_moment_is_asked_for_again(
+    sim: SimulatedCloud, cloud: OpenStackCloud, status: int
+) -> None:
+    """Only there are the microversions told: once it ended the command."""
+    sim.faults.append(
+        Fault(status, hits=lambda request: request.service == "compute" and request.path == "/")
+    )
+    assert len(cloud.nodes()) == 5
+    assert sim.faults[0].times < 1  # it was met
+
+
+def silence(clock: FakeClock, seconds: float, *paths: str) -> Fault:
+    """The first request to each of these paths gets no answer for so long, and is cut then."""
+    left = set(paths)
+
+    def is_next(request: Request) -> bool:
+        fits = f"{request.service} {request.path}" in left
+        left.discard(f"{request.service} {request.path}")
+        return fits
+
+    def strikes() -> bool:
+        clock.advance(seconds)
+        return True
+
+    return Fault(reset=True, hits=is_next, while_=strikes)
+
+
+def test_what_gave_no_answer_for_longer_than_our_patience_is_asked_once_more(
+    sim: SimulatedCloud, cloud: OpenStackCloud, clock: FakeClock
+) -> None:
+    assert cloud.server_groups() == []
+    sim.faults.append(silence(clock, 60.0, "compute /os-server-groups"))
+    assert cloud.server_groups() == []
+
+
+def test_a_cloud_that_has_let_us_in_has_answered(
+    sim: SimulatedCloud, cloud: OpenStackCloud, clock: FakeClock
+) -> None:
+    """Each part of the first contact may be silent for a while: the login, and then each service's version document."""
+    sim.faults.append(silence(clock, 6.5, "identity /auth/tokens", "compute /", "compute /os-server-groups"))
+    assert cloud.server_groups() == []
+    assert clock.monotonic() > 12.0

@@ -76,6 +76,7 @@ def test_everything_in_use_is_found(prober: OpenStackProber) -> None:
     }  # fmt: skip
 
 
+@pytest.mark.crash
 def test_what_could_be_deleted_is_never_a_target_of_deletion(
     sim: TenantCloud, prober: OpenStackProber
 ) -> None:

@@ -1,0 +1,1 @@
+"""`ports.resources` on a real OpenStack cloud: one module per kind, all of one shape."""
