@@ -87,6 +87,11 @@ class PolicyHostContract:
         assert fenced["admin"] == now["admin"]
         assert host.view("nova").ours == ""
 
+    def test_a_look_sees_what_view_and_judge_see(self, host: PolicyHost) -> None:
+        view, passes = host.look("nova", PERSONAS)
+        assert view == host.view("nova") == host.recent_view("nova")
+        assert passes == host.judge("nova", PERSONAS)
+
     def test_of_two_writers_one_is_told_to_read_again(self, host: PolicyHost) -> None:
         first = host.view("nova").version
         texts = [text_for(host, c * 32) for c in "bcd"]

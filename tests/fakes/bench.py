@@ -4,14 +4,10 @@ The engine, the stores and the toolbox are the real ones. `gate` holds every ite
 whose items fail; a reason of "block" makes every plan critical.
 """
 
-import atexit
-import shutil
-import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -42,13 +38,16 @@ from pumphouse.services.environments import AddEnvironment, Environments
 from pumphouse.services.events import Events
 from pumphouse.services.fences import Fences
 from pumphouse.services.health import Health
+from pumphouse.services.migrations import Migrations
 from pumphouse.services.nodes import Nodes
 from pumphouse.services.operations import Operations
 from pumphouse.services.settings import EnvironmentSettings
 from pumphouse.services.tenants import Tenants
 from pumphouse.workflows.duplicate_environment import DeleteEnvironment, DuplicateEnvironment
 from tests.fakes.cloud import FakeCloud
+from tests.fakes.database import new_database
 from tests.fakes.fencing import Fencing, ToyTenants, toy_fencing
+from tests.fakes.migrating import Migrating, toy_migrating
 from tests.fakes.sites import Sites
 
 # structlog prints to stdout unless told otherwise, and stdout is what the command line is judged by
@@ -212,17 +211,17 @@ class Bench:
         self.controls.gate.set()
         self.controls.undo_gate.set()
         self.fencing = Fencing()
+        self.migrating = Migrating()
         self.clouds = {name: FakeCloud(name, self.clock) for name in ("old", "new", "broken")}
         for node in ("node-1", "node-2"):
             self.clouds["old"].add_node(node)
         for server in ("a", "b", "c"):
             self.clouds["old"].add_server(server, "node-1")
-        shutil.copy(_empty_database(), directory / "bench.db")
         self.sites = Sites(self.clock, self.clouds)
         for name in self.clouds:
             self.sites.add(name, "2026.2" if name == "new" else "2023.1")
         self.tenants = {name: ToyTenants(name) for name in self.clouds}
-        self.stores = Stores(f"sqlite:///{directory / 'bench.db'}", clock=self.clock)
+        self.stores = Stores(new_database(directory / "bench.db"), clock=self.clock)
         self.tools = DriverToolbox(
             self.stores,
             open_cloud=self._open,
@@ -231,6 +230,7 @@ class Bench:
             open_prober=lambda environment: None,  # type: ignore[arg-type,return-value]
             open_settings=lambda environment: self.sites.reader(environment.access.cloud),
             open_furnisher=lambda environment: self.sites.furnisher(environment.access.cloud),
+            open_resources=lambda environment: None,  # type: ignore[arg-type,return-value]
             load_deployer=lambda environment: self.sites.deployer(environment.access.cloud),
         )
         self.engine = self._new_engine()
@@ -246,14 +246,22 @@ class Bench:
             changed=self.tools.forget,
         )
         operations = Operations(lambda: self.engine, store=self.stores, clock=self.clock)
+        tenants = Tenants(environments=environments, tools=self.tools)
         self.services = Services(
             environments=environments,
             settings=EnvironmentSettings(
                 store=self.stores, environments=environments, tools=self.tools, clock=self.clock
             ),
             nodes=Nodes(environments=environments, store=self.stores, tools=self.tools),
-            tenants=Tenants(environments=environments, tools=self.tools),
+            tenants=tenants,
             fences=Fences(tools=self.tools, operations=operations, store=self.stores, clock=self.clock),
+            migrations=Migrations(
+                environments=environments,
+                tenants=tenants,
+                moves=self.stores,
+                operations=self.stores,
+                clock=self.clock,
+            ),
             operations=operations,
             events=Events(self.stores),
             health=Health(store=self.stores, environments=environments),
@@ -273,6 +281,7 @@ class Bench:
         self.controls.gate.set()
         self.controls.undo_gate.set()
         self.fencing.gate.set()
+        self.migrating.gate.set()
         self.engine.close(timeout_s=5)
         self.tools.close()
         self.stores.close()
@@ -289,6 +298,7 @@ class Bench:
             [
                 *(Toy(kind, self.controls) for kind in KINDS),
                 *toy_fencing(self.fencing),
+                *toy_migrating(self.migrating),
                 DuplicateEnvironment(),
                 DeleteEnvironment(),
             ],
@@ -298,15 +308,6 @@ class Bench:
 
     def _open(self, environment: Environment) -> FakeCloud:
         return self.clouds[environment.access.cloud]
-
-
-@cache
-def _empty_database() -> Path:
-    """Making all tables takes longer than most tests: it is done once in a process."""
-    path = Path(tempfile.mkdtemp(prefix="pumphouse-bench-")) / "empty.db"
-    atexit.register(shutil.rmtree, path.parent, ignore_errors=True)
-    Stores(f"sqlite:///{path}").close()
-    return path
 
 
 @contextmanager

@@ -32,6 +32,8 @@ class Permission(StrEnum):
     NODE_DELETE = "node:delete"
     TENANT_READ = "tenant:read"
     TENANT_MAINTAIN = "tenant:maintain"
+    TENANT_MIGRATE = "tenant:migrate"
+    TENANT_COMMIT = "tenant:commit"
     OPERATION_READ = "operation:read"
     OPERATION_CONTROL = "operation:control"
     EVENT_READ = "event:read"
@@ -60,6 +62,8 @@ NEEDED_ROLE: Mapping[Permission, Role] = {
     # these pass a point of no return, or touch credentials
     Permission.NODE_MOVE: Role.ADMIN,
     Permission.NODE_DELETE: Role.ADMIN,
+    Permission.TENANT_MIGRATE: Role.ADMIN,
+    Permission.TENANT_COMMIT: Role.ADMIN,
     Permission.ENVIRONMENT_WRITE: Role.ADMIN,
 }
 """What role a permission needs; docs/api.md prints this table."""
@@ -76,6 +80,10 @@ KIND_PERMISSION: Mapping[str, Permission] = {
     "lock_tenant": Permission.TENANT_MAINTAIN,
     "unlock_tenant": Permission.TENANT_MAINTAIN,
     "verify_tenant": Permission.TENANT_MAINTAIN,
+    "migrate_tenant": Permission.TENANT_MIGRATE,
+    "verify_migration": Permission.TENANT_MAINTAIN,
+    "rollback_tenant": Permission.TENANT_MIGRATE,
+    "commit_tenant": Permission.TENANT_COMMIT,
 }
 """What starting an operation of a kind needs; making one go on, or back, needs it as well."""
 

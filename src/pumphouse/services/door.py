@@ -6,6 +6,7 @@ from pumphouse.services.environments import Environments
 from pumphouse.services.events import Events
 from pumphouse.services.fences import Fences
 from pumphouse.services.health import Health
+from pumphouse.services.migrations import Migrations
 from pumphouse.services.nodes import Nodes
 from pumphouse.services.operations import Operations
 from pumphouse.services.settings import EnvironmentSettings
@@ -21,6 +22,7 @@ class Services:
     nodes: Nodes
     tenants: Tenants
     fences: Fences
+    migrations: Migrations
     operations: Operations
     events: Events
     health: Health

@@ -16,6 +16,7 @@ from pumphouse.domain.errors import (
 )
 from pumphouse.domain.events import NewEvent
 from pumphouse.domain.operation import HOLDS_LOCKS, Operation, OperationStatus
+from pumphouse.domain.resource import Move, MoveState, ResourceKind
 from pumphouse.ports.access import CloudEntries
 from pumphouse.ports.clock import Clock
 from pumphouse.ports.store import EnvironmentStore, EventStore, OperationStore
@@ -173,11 +174,12 @@ class Environments:
         """Forget an environment; the cloud itself is not touched.
 
         Raises:
-            ConflictError: an operation may still go on or back there, or we hold nodes or tenants of it in maintenance.
+            ConflictError: an operation may still go on or back there, we hold nodes or tenants of it in maintenance, or tenants are half way between it and another.
         """
         environment = self.show(name_or_id)
         self._must_be_free(environment.name)
         self._store.remove_environment(environment.id)
+        self._forget_migrations(environment.name)
         self._changed(environment.name)
         self._tell("environment.removed", f"environment {environment.name} was removed", environment)
 
@@ -222,6 +224,29 @@ class Environments:
                 hint=f"take them out of it first: pumphouse tenant maintenance off {name}/{fences[0].tenant_id}",
             )
 
+        self._no_tenant_half_way(name)
+
+    def _no_tenant_half_way(self, name: str) -> None:
+        """Only our records know which thing there stands for which thing here: without them neither commit nor rollback is possible."""
+        for source, tenant_id, destination in self._migrations(name):
+            moves = self._tools.moves.moves(source, tenant_id, destination)
+            if all(move.state is MoveState.COMMITTED for move in moves):
+                continue
+            which = f"{source}/{tenant_id} --to {destination}"
+            raise ConflictError(
+                f"environment {name} has a tenant half way from {source} to {destination}: {_called(tenant_id, moves)}",
+                hint=f"end that first: pumphouse tenant commit {which}, which deletes its source, or pumphouse tenant rollback {which}",
+            )
+
+    def _forget_migrations(self, name: str) -> None:
+        """Those that are committed: another environment may get the name."""
+        for migration in self._migrations(name):
+            self._tools.moves.drop_moves(*migration)
+
+    def _migrations(self, name: str) -> Sequence[tuple[str, str, str]]:
+        known = [(m["source"], m["tenant_id"], m["destination"]) for m in self._tools.moves.migrations()]
+        return [one for one in known if name in {one[0], one[2]}]
+
     def _in_the_way(self, name: str) -> Operation | None:
         """Its own operations, and those of other environments that hold it, a node or a tenant of it, such as a move towards it."""
         own = self._operations.operations(environment=name, statuses=HOLDS_LOCKS, roots_only=True, limit=1)
@@ -249,6 +274,11 @@ def _given(options: Mapping[str, Any]) -> dict[str, Any]:
                 hint="give the value itself, or leave the option out to keep it",
             )
     return dict(options)
+
+
+def _called(tenant_id: str, moves: Sequence[Move]) -> str:
+    names = (m.name for m in moves if m.kind is ResourceKind.PROJECT and m.source_id == tenant_id)
+    return next(names, tenant_id)
 
 
 def _way_out(operation: Operation) -> str:

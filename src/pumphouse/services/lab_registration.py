@@ -8,6 +8,7 @@ from pumphouse.domain.errors import PumphouseError
 from pumphouse.domain.operation import HOLDS_LOCKS
 from pumphouse.engine.engine import Engine
 from pumphouse.ports.fences import FenceStore
+from pumphouse.ports.moves import MoveStore
 from pumphouse.ports.store import EnvironmentStore, OperationStore
 from pumphouse.services.environments import AddEnvironment, Environments
 
@@ -33,8 +34,8 @@ class LabClouds(Protocol):
         ...
 
 
-class Records(EnvironmentStore, OperationStore, FenceStore, Protocol):
-    """Where environments, operations and fences are kept."""
+class Records(EnvironmentStore, OperationStore, FenceStore, MoveStore, Protocol):
+    """Where environments, operations, fences and moves are kept."""
 
 
 class LabRegistration:
@@ -99,7 +100,9 @@ class LabRegistration:
             self._say(f"{error.message}. {error.hint}")
 
     def _forget_what_was(self, environment: str) -> None:
-        """The lab's clouds are fresh ones: what was begun on the old ones cannot go on, and none of their nodes and tenants is in maintenance."""
+        """The lab's clouds are fresh ones: what was begun on the old ones cannot go on, none of their nodes and tenants is in maintenance,
+        and nothing that was moved stands anywhere.
+        """
         for operation in self._stores.operations(statuses=HOLDS_LOCKS, roots_only=True, limit=1000):
             if environment not in (operation.environment, operation.params.get("destination")):
                 continue
@@ -112,3 +115,6 @@ class LabRegistration:
             self._stores.drop_maintenance(environment, held.node)
         for fence in self._stores.fences(environment):
             self._stores.drop_fence(environment, fence.tenant_id)
+        for each in self._stores.migrations():
+            if environment in (each["source"], each["destination"]):
+                self._stores.drop_moves(each["source"], each["tenant_id"], each["destination"])

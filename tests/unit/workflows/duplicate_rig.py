@@ -1,7 +1,7 @@
 """Two environments of one deployer that builds in memory, and the real engine on a SQLite file; used by the tests of duplicates."""
 
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from typing_extensions import override
 
@@ -13,6 +13,7 @@ from pumphouse.engine.settings import EngineSettings
 from pumphouse.workflows.duplicate_environment import DeleteEnvironment, DuplicateEnvironment
 from tests.fakes.clock import FakeClock
 from tests.fakes.cloud import FakeCloud
+from tests.fakes.database import new_database
 from tests.fakes.sites import Sites
 from tests.fakes.toolbox import FakeToolbox, MemoryEnvironments
 from tests.unit.workflows.mortal import Life, Mortal
@@ -69,8 +70,6 @@ class DuplicateTools(FakeToolbox):
 class DuplicateRig(Rig):
     """`old`, 2023.1 with VLAN networks and NFS volumes, is duplicated as `twin` under 2026.2."""
 
-    _template: ClassVar[Path | None] = None
-
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
@@ -89,8 +88,7 @@ class DuplicateRig(Rig):
         self.known = FakeToolbox(self.clock, self.clouds["old"]).environments
         self.database = folder / "rig.db"
         self._open: list[Stores] = []
-        self._prepare()
-        self.stores = Stores(f"sqlite:///{self.database}", clock=self.clock)
+        self.stores = Stores(new_database(self.database), clock=self.clock)
         self.engine = self.new_engine()
 
     def mortal(self, inner: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from typing_extensions import override
 
@@ -16,6 +16,7 @@ from pumphouse.ports.policy import PolicyHost
 from pumphouse.workflows.lock_tenant import LockTenant, UnlockTenant, VerifyTenant
 from tests.fakes.clock import FakeClock
 from tests.fakes.cloud import FakeCloud
+from tests.fakes.database import new_database
 from tests.fakes.policy import FakePolicyHost
 from tests.fakes.prober import Attempt, FakeProber
 from tests.fakes.tenants import FakeTenants
@@ -58,8 +59,6 @@ class FenceTools(FakeToolbox):
 class FenceRig(Rig):
     """`old` with a tenant `acme`: a direct member, a group, an inherited grant, a role of the operator's own, an auditor, credentials and a trust."""
 
-    _template: ClassVar[Path | None] = None
-
     def __init__(self, folder: Path, *, policies: bool = True, inherited: bool = True) -> None:
         self.folder = folder
         self.clock = FakeClock()
@@ -73,8 +72,7 @@ class FenceRig(Rig):
         self._people(inherited=inherited)
         self.database = folder / "rig.db"
         self._open: list[Stores] = []
-        self._prepare()
-        self.stores = Stores(f"sqlite:///{self.database}", clock=self.clock)
+        self.stores = Stores(new_database(self.database), clock=self.clock)
         self.engine = self.new_engine()
 
     def _people(self, *, inherited: bool) -> None:

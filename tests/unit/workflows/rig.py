@@ -1,6 +1,5 @@
 """Everything a workflow test needs: two fake clouds, a fake toolbox, and the real engine on a SQLite file. Used by the tests of this folder."""
 
-import shutil
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,6 +20,7 @@ from pumphouse.workflows.maintain_node import MaintainNode
 from pumphouse.workflows.reassign_node import DeleteNode, ReassignNode
 from tests.fakes.clock import FakeClock
 from tests.fakes.cloud import FakeCloud
+from tests.fakes.database import new_database
 from tests.fakes.toolbox import FakeToolbox
 from tests.unit.workflows.mortal import Crash, Life, Mortal, mortal_tools
 
@@ -89,8 +89,6 @@ WORKFLOWS: Sequence[Workflow] = (MaintainNode(), EvacuateNode(), ReassignNode(),
 class Rig:
     """`old` with three nodes, `new` with none; servers are added by the test."""
 
-    _template: ClassVar[Path | None] = None
-
     def __init__(self, folder: Path, *, nodes: int = 3) -> None:
         self.folder = folder
         self.clock = FakeClock()
@@ -101,17 +99,8 @@ class Rig:
         self.tools = FakeToolbox(self.clock, self.old, self.new)
         self.database = folder / "rig.db"
         self._open: list[Stores] = []
-        self._prepare()
-        self.stores = Stores(f"sqlite:///{self.database}", clock=self.clock)
+        self.stores = Stores(new_database(self.database), clock=self.clock)
         self.engine = self.new_engine()
-
-    def _prepare(self) -> None:
-        """Tables are made once and copied."""
-        if Rig._template is None or not Rig._template.exists():
-            template = self.folder / "template.db"
-            Stores(f"sqlite:///{template}", clock=self.clock).close()
-            Rig._template = template
-        shutil.copy(Rig._template, self.database)
 
     def new_engine(self) -> Engine:
         """A process: its own engine, database connections and life."""

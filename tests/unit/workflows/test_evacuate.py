@@ -58,6 +58,7 @@ def test_the_port_of_a_stopped_server_need_not_stay_active(rig: Rig) -> None:
     assert done.status is OperationStatus.DONE, rig.errors(done)
 
 
+@pytest.mark.crash
 def test_a_port_that_does_not_come_up_is_a_failure(rig: Rig) -> None:
     server = rig.old.add_server("web", "node-3")
 
@@ -186,6 +187,7 @@ def test_one_whose_messages_were_lost_is_tried_everywhere_once_more(rig: Rig) ->
     assert rig.old.all_servers[ids["web-1"]].host != "node-3"
 
 
+@pytest.mark.crash
 def test_targets_whose_heartbeat_has_stopped_are_waited_for(rig: Rig) -> None:
     server = rig.old.add_server("a", "node-3")
     targets = [rig.old.machine(name) for name in ("node-1", "node-2")]
@@ -233,6 +235,7 @@ def test_a_server_that_was_in_error_before_is_not_touched(rig: Rig) -> None:
     assert [c for c, s, _ in rig.old.journal if s == broken.id] == []
 
 
+@pytest.mark.crash
 def test_on_failure_undo_goes_back_by_itself(rig: Rig) -> None:
     ids = fill(rig)
     before = rig.old.snapshot()
@@ -263,6 +266,7 @@ def test_a_refusal_counts_as_an_attempt(rig: Rig) -> None:
     assert len(ids) == 5
 
 
+@pytest.mark.crash
 def test_servers_that_race_in_are_moved_too(rig: Rig) -> None:
     fill(rig)
     late: list[Any] = []
@@ -302,6 +306,7 @@ def test_a_suspended_server_runs_only_for_its_move(rig: Rig) -> None:
     assert rig.old.snapshot() == before
 
 
+@pytest.mark.crash
 def test_parallel_moves_respect_the_limits(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(8):
         rig.old.add_server(f"s{number}", "node-3")

@@ -90,6 +90,21 @@ def test_groups_decide_too(rig: Rig) -> None:
     assert "affinity" in codes(rig.plan("evacuate_node"), Severity.CRITICAL)
 
 
+def test_a_deleted_record_of_the_nodes_service_keeps_powered_off_servers_there(rig: Rig) -> None:
+    """As on a node that left the cloud and came back."""
+    rig.old.add_server("runs", "node-3", host_status="UNKNOWN")
+    assert "stale-record" not in codes(rig.plan("evacuate_node"))
+    rig.old.add_server("rests", "node-3", status="SHUTOFF", host_status="UNKNOWN")
+    plan = rig.plan("evacuate_node")
+    (found,) = [f for f in plan.findings if f.code == "stale-record"]
+    assert found.severity is Severity.CRITICAL
+    assert "(rests)" in found.message
+    assert "archive_deleted_rows" in found.suggestion
+    assert "stale-record" not in codes(rig.plan("evacuate_node", stopped="leave"))
+    rig.old.machines["node-3"].running = False
+    assert "stale-record" not in codes(rig.plan("evacuate_node")), "the node is really down"
+
+
 def test_a_node_that_is_down_or_the_last_blocks(rig: Rig) -> None:
     rig.old.add_server("a", "node-3")
     rig.old.machines["node-3"].running = False

@@ -75,12 +75,14 @@ class TestByPolicy:
         assert [e.notify for e in rig.events("tenant.maintenance_left")] == [True]
         assert rig.events("tenant.drift") == []
 
+    @pytest.mark.crash
     def test_the_deployers_own_overrides_are_kept(self, rig: FenceRig) -> None:
         assert rig.host is not None
         rig.host.overrides["nova"] = {"nova:delete": "role:boss"}
         assert rig.run("lock_tenant").status is DONE
         assert "role:boss" in rig.host.texts["nova"]
 
+    @pytest.mark.crash
     def test_two_tenants_share_one_file(self, rig: FenceRig) -> None:
         assert rig.host is not None
         assert rig.run("lock_tenant").status is DONE
@@ -94,6 +96,7 @@ class TestByPolicy:
         assert rig.run("unlock_tenant", **other).status is DONE
         assert not rig.host.texts.keys() - {"glance"}
 
+    @pytest.mark.crash
     def test_another_tenant_that_is_about_to_be_fenced_is_no_harm(self, rig: FenceRig) -> None:
         """Its journal names it before its operation has written the file: ours is whole all the same."""
         sibling = toy_fence(rig, rig.sibling)
@@ -107,6 +110,7 @@ class TestByPolicy:
         done = rig.run("lock_tenant", parallel=1)
         assert done.status is DONE, rig.errors(done)
 
+    @pytest.mark.crash
     def test_somebody_who_writes_the_file_meanwhile_is_no_harm(self, rig: FenceRig) -> None:
         assert rig.host is not None
         host = rig.host
@@ -123,6 +127,7 @@ class TestByPolicy:
         assert rig.is_open
         assert rig.stores.fences() == []
 
+    @pytest.mark.crash
     def test_on_again_proves_again_and_its_undo_leaves_the_first_one(self, rig: FenceRig) -> None:
         rig.run("lock_tenant", reason="first")
         again = rig.run("lock_tenant", reason="second")
@@ -134,6 +139,7 @@ class TestByPolicy:
         assert rig.host is not None
         assert rig.host.fenced("nova", rig.tenant.id)
 
+    @pytest.mark.crash
     @pytest.mark.parametrize("call", ["policy.view", "policy.write"])
     def test_a_fault_of_the_deployer_is_endured(self, rig: FenceRig, call: str) -> None:
         params = {"environment": "old", "tenant": rig.tenant.id, "name": "acme"}
@@ -160,6 +166,7 @@ class TestByRoles:
         assert bare.keystone.can_authenticate(bare.credential)
         assert bare.keystone.can_use_trust(bare.trust)
 
+    @pytest.mark.crash
     def test_a_role_of_the_operators_own_that_writes_nothing_stays(self, bare: FenceRig) -> None:
         usual = bare.prober.decide
 
@@ -171,10 +178,12 @@ class TestByRoles:
         assert bare.run("lock_tenant").status is DONE
         assert grants_of(bare)["own"] == {"own"}
 
+    @pytest.mark.crash
     def test_one_that_writes_is_swapped(self, bare: FenceRig) -> None:
         assert bare.run("lock_tenant").status is DONE
         assert grants_of(bare)["own"] == {"reader"}
 
+    @pytest.mark.crash
     def test_old_tokens_are_outlasted_and_proven(self, bare: FenceRig) -> None:
         began = bare.clock.now()
         done = bare.run("lock_tenant")
@@ -184,6 +193,7 @@ class TestByRoles:
         assert {p["login"] for p in fence.proof if p["status"] == 403} == {"fresh token", "token from before"}
         assert done.status is DONE
 
+    @pytest.mark.crash
     def test_a_cloud_that_lets_a_reader_write_is_found_out_before_anything_is_changed(
         self, bare: FenceRig
     ) -> None:
@@ -196,6 +206,7 @@ class TestByRoles:
         assert bare.lift().status is DONE
         assert bare.snapshot_all() == before
 
+    @pytest.mark.crash
     def test_the_hole_may_be_accepted_and_is_told(self, bare: FenceRig) -> None:
         bare.honours_reader -= {"neutron"}
         before = bare.snapshot_all()
@@ -217,6 +228,7 @@ class TestByRoles:
             rig.run("lock_tenant")
         rig.close()
 
+    @pytest.mark.crash
     def test_the_swap_is_kept_where_others_change_grants_and_their_changes_are_told(
         self, bare: FenceRig
     ) -> None:
@@ -236,6 +248,7 @@ class TestByRoles:
         (left,) = bare.events("tenant.maintenance_left")
         assert "what others changed meanwhile is left so" in left.message
 
+    @pytest.mark.crash
     def test_verify_sees_a_role_that_was_granted_again(self, bare: FenceRig) -> None:
         bare.run("lock_tenant")
         assert bare.run("verify_tenant").status is DONE
@@ -245,6 +258,7 @@ class TestByRoles:
         assert "member of user ann: somebody granted it again" in bare.errors(found)
         assert bare.events("tenant.maintenance_failed")
 
+    @pytest.mark.crash
     @pytest.mark.parametrize("policies", [True, False])
     def test_a_tenant_that_was_deleted_meanwhile_can_be_lifted(self, tmp_path: Path, policies: bool) -> None:
         rig = FenceRig(tmp_path, policies=policies, inherited=policies)
@@ -293,6 +307,7 @@ class TestProof:
         assert rig.lift().status is DONE
         assert rig.snapshot_all() == before
 
+    @pytest.mark.crash
     def test_a_read_that_is_refused_is_a_failure_too(self, rig: FenceRig) -> None:
         usual = rig.prober.decide
         entered = rig.host
@@ -304,6 +319,7 @@ class TestProof:
         rig.prober.decide = decide
         assert rig.run("lock_tenant").status is OperationStatus.FAILED
 
+    @pytest.mark.crash
     def test_access_that_does_not_come_back_is_told(self, rig: FenceRig) -> None:
         rig.run("lock_tenant")
         rig.prober.decide = lambda a: 403 if a.writes else 200
@@ -315,6 +331,7 @@ class TestProof:
         again = rig.retry(off)
         assert again.status is DONE, rig.errors(again)
 
+    @pytest.mark.crash
     def test_servers_in_progress_are_waited_for_and_then_named(self, rig: FenceRig) -> None:
         rig.keystone.change_server(rig.running.id, task="resize_migrating")
         done = rig.run("lock_tenant", settle_s=30)

@@ -55,6 +55,7 @@ def test_health_before_and_after_is_compared(rig: Rig) -> None:
     assert compared["old"].data["worse"] == []
 
 
+@pytest.mark.crash
 def test_the_comparison_of_health_stays_with_its_step(rig: Rig) -> None:
     done = rig.run("reassign_node", destination="new")
     (step,) = [s for s in rig.engine.operation(done.id).steps if s.name == "health_after"]
@@ -88,6 +89,7 @@ def test_undo_brings_the_node_back_as_it_was(rig: Rig) -> None:
     assert not rig.tools.environments.maintenances()
 
 
+@pytest.mark.crash
 def test_undo_refuses_while_somebody_lives_on_the_node(rig: Rig) -> None:
     done = rig.run("reassign_node", destination="new")
     guest = rig.new.add_server("guest", "node-3")
@@ -100,6 +102,7 @@ def test_undo_refuses_while_somebody_lives_on_the_node(rig: Rig) -> None:
     assert rig.engine.run(done.id).status is OperationStatus.UNDONE
 
 
+@pytest.mark.crash
 def test_without_a_way_back_the_plan_says_so_and_undo_touches_nothing(rig: Rig) -> None:
     fill(rig)
     deployer = rig.tools.deployers["old"]
@@ -114,6 +117,7 @@ def test_without_a_way_back_the_plan_says_so_and_undo_touches_nothing(rig: Rig) 
     assert rig.snapshot() == after
 
 
+@pytest.mark.crash
 def test_a_test_server_that_fails_stops_the_move_before_anybody_is_scheduled(rig: Rig) -> None:
     rig.new.outcomes["boot"] = ["ERROR"]
     failed = rig.run("reassign_node", destination="new")
@@ -204,6 +208,7 @@ def test_a_server_that_appears_at_the_last_moment_stops_the_taking_down(rig: Rig
     assert rig.old.machines["node-3"].running
 
 
+@pytest.mark.crash
 def test_a_deployer_that_could_not_take_down_has_a_way_back_always(rig: Rig) -> None:
     fill(rig)
     before = rig.snapshot()

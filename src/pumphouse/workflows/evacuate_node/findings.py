@@ -7,6 +7,7 @@ from pumphouse.domain.finding import Finding, critical, info, warning
 from pumphouse.domain.node import TENANT_FILTER, Maintenance
 from pumphouse.domain.server import Migration, Server
 from pumphouse.workflows.evacuate_node.outlook import Outlook
+from pumphouse.workflows.evacuate_node.verdict import COLD
 
 ZONE = "availability_zone"
 _SUGGESTIONS = {
@@ -25,7 +26,7 @@ def findings_of(
     parallel: int,
 ) -> list[Finding]:
     """Of the node, of each server, and of all of them together."""
-    found = [*_of_node(outlook, record)]
+    found = [*_of_node(outlook, record), *_of_stale_records(outlook)]
     for prospect in outlook.prospects:
         found += prospect.verdict.findings
         if prospect.misfit is not None:
@@ -77,7 +78,8 @@ def _of_node(outlook: Outlook, record: Maintenance | None) -> list[Finding]:
                 "host-down",
                 subject,
                 "Nova does not hear of its compute service, so that nothing can be moved off it alive",
-                "start nova-compute there; if the host is lost, rebuilding its servers elsewhere is another thing"
+                "start nova-compute there, or wait a minute if RabbitMQ was restarted: heartbeats are late then; if the host is lost,"
+                " rebuilding its servers elsewhere is another thing"
                 " (`openstack server evacuate`) and loses what is in their memory",
             )
         )
@@ -103,6 +105,25 @@ def _of_node(outlook: Outlook, record: Maintenance | None) -> list[Finding]:
             )
         )
     return found
+
+
+def _of_stale_records(outlook: Outlook) -> list[Finding]:
+    """A node that left the cloud and came back has a deleted service record besides its own. Nova joins both to a server and looks at the first one
+    (nova/db/main/models.py, Service.instance; compute/api.py, check_instance_host): to it the node is down for ever, and it refuses cold migrations, resizes
+    and detaching volumes with 409 (measured: 2023.1; the code of 2026.2 is the same). Live migrations go on.
+    """
+    held = [
+        p.server for p in outlook.prospects if p.verdict.method == COLD and p.server.host_status == "UNKNOWN"
+    ]
+    if not held or not outlook.node.up:
+        return []
+    names = ", ".join(sorted(server.name for server in held)[:5])
+    message = (
+        f"Nova refuses cold migrations from it, which {len(held)} powered-off servers need ({names}): it takes the deleted record"
+        " of its compute service, which was removed from this cloud once, for the present one"
+    )
+    remedy = "have Nova forget deleted records (`nova-manage db archive_deleted_rows`), then plan again; or --stopped leave"
+    return [critical("stale-record", f"node {outlook.node.name}", message, remedy)]
 
 
 def _misfit(outlook: Outlook, server: Server, misfit: Misfit) -> Finding:

@@ -5,11 +5,9 @@ from typing import ClassVar
 
 from typing_extensions import override
 
-from pumphouse.domain.fence import FenceEntry, Means
+from pumphouse.domain.fence import LOCK_REASON, FenceEntry, Means
 from pumphouse.workflows.lock_tenant.mechanism import Alteration, Drift, Mechanism
 from pumphouse.workflows.lock_tenant.scene import Scene
-
-REASON = "pumphouse: its tenant is in maintenance"
 
 
 class ServerLocks(Mechanism):
@@ -26,7 +24,7 @@ class ServerLocks(Mechanism):
 
     @override
     def apply(self, scene: Scene, entry: FenceEntry) -> None:
-        scene.tenants.lock_server(entry.key, REASON)
+        scene.tenants.lock_server(entry.key, LOCK_REASON)
 
     @override
     def verify(self, scene: Scene, entries: Sequence[FenceEntry]) -> Sequence[str]:
@@ -42,7 +40,7 @@ class ServerLocks(Mechanism):
         found = scene.tenants.tenant_server(entry.key)
         if found is None:
             return Drift(f"server {entry.data.get('name', entry.key)} was deleted meanwhile")
-        if found.locked and found.locked_reason not in ("", REASON):
+        if found.locked and found.locked_reason not in ("", LOCK_REASON):
             return Drift(f"server {found.name} was locked by somebody else meanwhile ({found.locked_reason})")
         if found.locked:
             scene.tenants.unlock_server(entry.key)

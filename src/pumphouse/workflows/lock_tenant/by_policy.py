@@ -91,14 +91,19 @@ def fenced_tenants(scene: Scene, service: str) -> Sequence[FencedTenant]:
 
 
 def _bring_up_to_date(scene: Scene, service: str) -> None:
-    host = _host(scene)
+    host, fresh = _host(scene), False
     for _ in range(WRITES_AT_MOST):
-        # the version before the records: see the module's docstring
-        view = host.view(service)
+        # the version before the records: see the module's docstring. A view of the plan will do for closing: the file's version tells whether it is still that,
+        # and what stands is verified afterwards.
+        view = host.view(service) if fresh else host.recent_view(service)
         tenants = fenced_tenants(scene, service)
         text = override_text(view, tenants) if tenants else lifted_text(view)
+        if not fresh and (text == view.ours or not tenants):
+            fresh = True
+            continue
         if text == view.ours:
             return
+        fresh = True
         try:
             host.write(service, text, expected=view.version)
         except ConflictError:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from pumphouse.domain.fence import EntryState, FenceEntry, ProbeResult, Verdict
+from pumphouse.domain.fence import PROBE_LOCK_REASON, EntryState, FenceEntry, ProbeResult, Verdict
 from pumphouse.domain.tenant import Grant, HolderKind, Place
 from pumphouse.engine.step import StepContext
 from pumphouse.ports.probes import ProbeLogin
@@ -14,7 +14,6 @@ from pumphouse.workflows.lock_tenant.scene import TO_RESTORE, Scene
 
 CANARY, PROBE_LOCK, MARK = "canary", "probe-lock", "probe-mark"
 PREFIX = "pumphouse-probe-"
-LOCK_REASON = "pumphouse: it is probed for a moment"
 
 
 @dataclass(slots=True)
@@ -67,7 +66,7 @@ def try_all(
         if lock:
             scene.intend(PROBE_LOCK, lock, {})
             scene.patiently(
-                ctx, lambda: scene.tenants.lock_server(lock, LOCK_REASON), "Nova to lock a server"
+                ctx, lambda: scene.tenants.lock_server(lock, PROBE_LOCK_REASON), "Nova to lock a server"
             )
         results: list[ProbeResult] = []
         for login in logins:
@@ -85,7 +84,7 @@ def clear_traces(ctx: StepContext, scene: Scene) -> None:
         found = scene.patiently(
             ctx, partial(scene.tenants.tenant_server, entry.key), "Nova to show the probed server"
         )
-        if found is not None and found.locked and found.locked_reason in ("", LOCK_REASON):
+        if found is not None and found.locked and found.locked_reason in ("", PROBE_LOCK_REASON):
             scene.patiently(
                 ctx,
                 partial(scene.tenants.unlock_server, entry.key),

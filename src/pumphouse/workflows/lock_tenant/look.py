@@ -65,9 +65,10 @@ def look(scene: Scene, wanted: Sequence[Means]) -> Look:
         people = pool.submit(tenants.people, tenant.id)
         servers = pool.submit(lambda: list(tenants.tenant_servers(tenant.id)))
         types = pool.submit(tenants.service_types)
-        views, deaf = views_of(scene.policy)
+        reader = Persona(READER, (READER,), tenant.id, tenant.name, tenant.domain_id)
+        views, verdicts, deaf = views_of(scene.policy, [reader] if Means.ROLES in wanted else [])
         present, unknown = _present(types.result())
-        passed = _passed_by_reader(scene.policy, views, tenant) if Means.ROLES in wanted else {}
+        passed = _passed_by_reader(views, verdicts)
         facts = Facts(
             present=present,
             overridable=frozenset(views),
@@ -88,35 +89,40 @@ def look(scene: Scene, wanted: Sequence[Means]) -> Look:
         )
 
 
-def views_of(host: PolicyHost | None) -> tuple[Mapping[str, PolicyView], Mapping[str, str]]:
-    """A service whose code does not answer is not overridden; the plan says so."""
+Verdicts = Mapping[str, Mapping[str, bool]]
+
+
+def views_of(
+    host: PolicyHost | None, personas: Sequence[Persona] = ()
+) -> tuple[Mapping[str, PolicyView], Mapping[str, Verdicts], Mapping[str, str]]:
+    """What each service enforces, and whom of these its rules let through. A service whose code does not answer is not overridden; the plan says so."""
     views: dict[str, PolicyView] = {}
+    verdicts: dict[str, Verdicts] = {}
     deaf: dict[str, str] = {}
     if host is None:
-        return views, deaf
+        return views, verdicts, deaf
+
+    def ask(service: str) -> tuple[PolicyView, Verdicts]:
+        return host.look(service, personas) if personas else (host.view(service), {})
+
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="policy") as pool:
-        asked = {s: pool.submit(host.view, s) for s in host.services() if s in SERVICES}
+        asked = {s: pool.submit(ask, s) for s in host.services() if s in SERVICES}
         for service, answer in asked.items():
             try:
-                views[service] = answer.result()
+                views[service], verdicts[service] = answer.result()
             except PumphouseError as error:
                 deaf[service] = error.message
-    return views, deaf
+    return views, verdicts, deaf
 
 
 def _passed_by_reader(
-    host: PolicyHost | None, views: Mapping[str, PolicyView], tenant: Tenant
+    views: Mapping[str, PolicyView], verdicts: Mapping[str, Verdicts]
 ) -> Mapping[str, tuple[int, int]]:
-    if host is None:
-        return {}
-    reader = Persona(READER, (READER,), tenant.id, tenant.name, tenant.domain_id)
-    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="judge") as pool:
-        asked = {s: pool.submit(host.judge, s, [reader]) for s in views}
-        passed = {}
-        for service, answer in asked.items():
-            passing = open_rules(views[service], answer.result()[READER])
-            passed[service] = (len(passing), len(writing_rules(views[service])))
-    return passed
+    return {
+        service: (len(open_rules(views[service], found[READER])), len(writing_rules(views[service])))
+        for service, found in verdicts.items()
+        if READER in found
+    }
 
 
 def _present(types: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:

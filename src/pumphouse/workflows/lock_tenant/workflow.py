@@ -20,7 +20,7 @@ from pumphouse.domain.finding import Finding, critical, info, warning
 from pumphouse.domain.plan import Plan, PlannedItem
 from pumphouse.domain.tenant import Source
 from pumphouse.engine.step import Step
-from pumphouse.engine.workflow import OnFailure, PlanContext, Workflow
+from pumphouse.engine.workflow import OnFailure, PlanContext
 from pumphouse.workflows.lock_tenant.by_policy import described
 from pumphouse.workflows.lock_tenant.canary import Canary
 from pumphouse.workflows.lock_tenant.choice import wanted_means
@@ -45,6 +45,7 @@ from pumphouse.workflows.lock_tenant.steps import (
     WithdrawRoles,
 )
 from pumphouse.workflows.lock_tenant.verifying import CompareJournal, ProveServices, RemoveMember
+from pumphouse.workflows.one_tenant import OneTenant
 from pumphouse.workflows.parameters import Parameters
 
 PER_CHANGE_S = 0.15
@@ -52,7 +53,7 @@ PER_POLICY_S = 4.0
 PROOF_S = 20.0
 
 
-class _OneTenant(Workflow):
+class _OneTenant(OneTenant):
     """What the three have in common: they are about one tenant and exclude each other there."""
 
     verb: ClassVar[str]
@@ -60,14 +61,6 @@ class _OneTenant(Workflow):
     @override
     def title(self, params: Mapping[str, Any]) -> str:
         return f"{self.verb} for tenant {params['name'] or params['tenant']} of {params['environment']}"
-
-    @override
-    def environment(self, params: Mapping[str, Any]) -> str:
-        return str(params["environment"])
-
-    @override
-    def subject(self, params: Mapping[str, Any]) -> str:
-        return f"{params['environment']}/{params['name'] or params['tenant']}"
 
     @override
     def locks(self, params: Mapping[str, Any]) -> Sequence[str]:
@@ -269,7 +262,7 @@ def _neutral_files(scene: Scene, fence: Fence | None) -> list[Finding]:
     held = [s for s, means in fence.means.items() if Means.POLICY in means] if fence else []
     if not held:
         return []
-    views, _ = views_of(scene.policy)
+    views, _, _ = views_of(scene.policy)
     return [
         info(
             "neutral-file",

@@ -1,0 +1,6 @@
+"""Domains: the operator's."""
+
+from pumphouse.domain.resource import ResourceKind
+from pumphouse.workflows.migrate_tenant.kind import Identity, Kind
+
+KIND = Kind(ResourceKind.DOMAIN, "domain", Identity.MAPPED)
