@@ -11,6 +11,7 @@ from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
     TomlConfigSettingsSource,
 )
 from typing_extensions import override
@@ -18,7 +19,7 @@ from typing_extensions import override
 from pumphouse.domain.errors import InvalidInputError
 
 PREFIX = "PUMPHOUSE_"
-HIDDEN = frozenset({"token", "tokens", "sha256", "webhook_url", "database_url"})
+HIDDEN = frozenset({"token", "tokens", "sha256", "webhook_url", "database_url", "keystone_databases"})
 """Fields whose values are never repeated: they are or may hold secrets."""
 
 
@@ -76,6 +77,10 @@ class Settings(BaseSettings):
     cloud_concurrency: int = Field(default=8, ge=1, le=128)
     cloud_connect_s: float = Field(default=5.0, gt=0.0, le=300.0)
     cloud_read_s: float = Field(default=60.0, gt=0.0, le=3600.0)
+    transfer_mib_s: float = Field(default=0.0, ge=0.0)
+
+    keystone_databases: dict[str, SecretStr] = Field(default={}, repr=False)
+    """environment -> URL of its Keystone's database, for carrying hashes of passwords over"""
 
     webhook_url: Annotated[str | None, AfterValidator(_http)] = Field(default=None, repr=False)
     webhook_timeout_s: float = Field(default=10.0, gt=0.0, le=300.0)
@@ -156,6 +161,14 @@ def load(**given: Any) -> Settings:
         return Settings(**chosen)
     except ValidationError as error:
         raise _explained(error.errors()[0]) from None
+    except SettingsError as error:
+        # it names the setting and repeats nothing of its value
+        raise InvalidInputError(
+            f"{PREFIX}*",
+            "",
+            str(error),
+            hint="a setting that is a list or a table is given as JSON in its variable",
+        ) from None
     except tomllib.TOMLDecodeError as error:
         raise InvalidInputError(
             "config file", str(config_file()), f"it is not valid TOML: {error}", hint="correct that line"

@@ -59,6 +59,7 @@ def test_the_variables_of_the_lab_are_not_ours(monkeypatch: pytest.MonkeyPatch) 
         ('webhook_url = "ftp://hunter2"', "webhook_url"),
         ('tokens = [{name = "x", role = "king", sha256 = "hunter2"}]', "tokens"),
         ("port = = 1", "config file"),
+        ('keystone_databases = {old = ["hunter2"]}', "keystone_databases"),
     ],
 )  # fmt: skip
 def test_wrong_values_are_named_with_a_remedy(tmp_path: Path, text: str, field: str) -> None:
@@ -80,3 +81,14 @@ def test_secrets_are_not_in_the_repr(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PUMPHOUSE_TOKEN", "hunter2")
     monkeypatch.setenv("PUMPHOUSE_DATABASE_URL", "postgresql://me:hunter2@db/x")
     assert "hunter2" not in repr(config.load())
+
+
+def test_databases_of_keystones_are_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PUMPHOUSE_KEYSTONE_DATABASES", '{"old": "mysql://me:hunter2@db/keystone"}')
+    read = config.load()
+    assert read.keystone_databases["old"].get_secret_value() == "mysql://me:hunter2@db/keystone"
+    assert "hunter2" not in repr(read) + str(read.keystone_databases)
+    monkeypatch.setenv("PUMPHOUSE_KEYSTONE_DATABASES", "mysql://me:hunter2@db/keystone")
+    with pytest.raises(InvalidInputError, match="keystone_databases") as caught:
+        config.load()
+    assert "hunter2" not in str(caught.value)

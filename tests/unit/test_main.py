@@ -16,6 +16,7 @@ from pumphouse.domain.environment import CloudAccess, Environment
 from pumphouse.domain.errors import ConflictError, InvalidInputError
 from pumphouse.domain.node import Maintenance
 from pumphouse.domain.plan import Plan
+from pumphouse.domain.resource import Move, MoveState, ResourceKind
 from pumphouse.drivers.clock import SystemClock
 from pumphouse.drivers.deployers.lab.driver import LabDeployer
 from pumphouse.drivers.entries import ClientConfigEntries
@@ -121,6 +122,8 @@ def test_the_further_clouds_of_a_lab_are_forgotten_when_it_starts_afresh_and_not
     application.stores.put_maintenance(
         Maintenance("next", "node-1", "disk", SystemClock().now(), "op", was_enabled=True)
     )
+    half_way = Move("old", "t", "next", ResourceKind.PROJECT, "t", "acme", MoveState.MADE, "t2", ours=True)
+    application.stores.put_moves([half_way])
     application.close()
     lab.clouds_id_of = {"old": "second"}.__getitem__
     main.register_lab(lab)

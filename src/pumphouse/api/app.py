@@ -4,12 +4,23 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
-from pumphouse.api import application, duplication, environments, events, nodes, operations, problems, tenants
+from pumphouse.api import (
+    application,
+    duplication,
+    environments,
+    events,
+    migrations,
+    nodes,
+    operations,
+    problems,
+    tenants,
+)
 from pumphouse.api.requests import RequestIds
 from pumphouse.services.access import Authenticator
 from pumphouse.services.door import Services
 
 STREAM_POLL_S = 0.5
+ROOMS = (application, environments, duplication, nodes, migrations, tenants, operations, events)
 
 
 def create_app(
@@ -24,12 +35,12 @@ def create_app(
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
+        # the routes as their rooms made them: `include_router` makes each anew, 40 ms of a command line's start
+        routes=[route for room in ROOMS for route in room.router.routes],
     )
     app.state.services = services
     app.state.authenticator = authenticator
     app.state.stream_poll_s = stream_poll_s
-    for room in (application, environments, duplication, nodes, tenants, operations, events):
-        app.include_router(room.router)
     problems.install(app)
     app.add_middleware(RequestIds)
     return app

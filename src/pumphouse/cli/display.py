@@ -14,6 +14,8 @@ from rich.table import Table
 from rich.text import Text
 from typing_extensions import override
 
+from pumphouse.cli.folding import folded
+from pumphouse.cli.pace import Pace
 from pumphouse.cli.tables import COLOURS, counts, duration, when, word
 from pumphouse.domain.finding import Severity
 
@@ -126,6 +128,7 @@ class LiveDisplay(Display):
         self._events: deque[EventView] = deque(maxlen=LAST_EVENTS)
         self._running: Sequence[ItemView] = ()
         self._note = ""
+        self._pace = Pace()
         # asks for its first picture at once
         self._live = Live(console=console, refresh_per_second=4, get_renderable=self._render)
 
@@ -177,7 +180,13 @@ class LiveDisplay(Display):
             return Text("...")
         ascii_only = "utf" not in (self._console.encoding or "").lower()
         return operation_picture(
-            self._operation, tuple(self._events), self._running, note=self._note, ascii_only=ascii_only
+            self._operation,
+            tuple(self._events),
+            self._running,
+            note=self._note,
+            pace=self._pace,
+            ascii_only=ascii_only,
+            height=self._console.size.height,
         )
 
 
@@ -192,9 +201,13 @@ def operation_picture(
     running: "Sequence[ItemView]" = (),
     *,
     note: str = "",
+    pace: Pace | None = None,
     ascii_only: bool = False,
+    height: int | None = None,
 ) -> RenderableType:
-    """The whole picture of an operation at one moment."""
+    """The whole picture of an operation at one moment; with a `pace` that is kept between pictures also how fast data comes. Where it
+    would be higher than `height` lines, steps of which nothing is to be said are only counted.
+    """
     elapsed = (
         (operation.ended_at or datetime.now(UTC)) - (operation.started_at or operation.created_at)
     ).total_seconds()
@@ -205,7 +218,12 @@ def operation_picture(
         f"  {duration(max(0.0, elapsed))}",
         (f"  [{operation.id[:8]}]", "dim"),
     )
-    parts: list[RenderableType] = [title, _steps(operation, running, ascii_only=ascii_only)]
+    items = min(len(running), SHOWN_ITEMS + 1)
+    # beside the steps: title, bar, error, note, and the line that the cursor stands in
+    room = len(operation.steps) if height is None else max(5, height - 5 - len(events) - items)
+    parts: list[RenderableType] = [
+        title, _steps(operation, running, pace or Pace(), room, ascii_only=ascii_only)
+    ]  # fmt: skip
     if operation.progress.total:
         parts.append(_bar(operation))
     parts += [_line(e, no_wrap=True) for e in events]
@@ -225,11 +243,16 @@ def _line(event: "EventView", *, no_wrap: bool = False) -> Text:
     )
 
 
-def _steps(operation: "OperationView", running: "Sequence[ItemView]", *, ascii_only: bool) -> Table:
+def _steps(
+    operation: "OperationView", running: "Sequence[ItemView]", pace: Pace, room: int, *, ascii_only: bool
+) -> Table:
     table = Table(box=None, pad_edge=False, show_header=False)
     for _ in range(4):
         table.add_column()
-    for step in operation.steps:
+    for step in folded(operation.steps, operation.current_step, room):
+        if isinstance(step, str):
+            table.add_row("", Text(step, style="dim"), "", "")
+            continue
         sign = SIGNS.get(step.status, "?")
         shown = sign.translate(ASCII) if ascii_only else sign
         colour = COLOURS.get(step.status, "dim")
@@ -241,15 +264,16 @@ def _steps(operation: "OperationView", running: "Sequence[ItemView]", *, ascii_o
             Text(" ".join(filter(None, (counts(step.counts), said)))),
         )
         if step.name == operation.current_step:
-            _add_running(table, running)
+            _add_running(table, running, pace)
     return table
 
 
-def _add_running(table: Table, running: "Sequence[ItemView]") -> None:
+def _add_running(table: Table, running: "Sequence[ItemView]", pace: Pace) -> None:
     now = datetime.now(UTC)
     for item in running[:SHOWN_ITEMS]:
         lasts = "" if item.started_at is None else duration(max(0.0, (now - item.started_at).total_seconds()))
-        table.add_row("", Text(f"  {item.name}"), word(item.status), lasts)
+        data = pace.line(item, now.timestamp())
+        table.add_row("", Text(f"  {item.name}"), word(item.status), "  ".join(filter(None, (lasts, data))))
     if len(running) > SHOWN_ITEMS:
         table.add_row("", f"  and {len(running) - SHOWN_ITEMS} more", "", "")
 

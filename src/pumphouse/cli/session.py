@@ -24,11 +24,12 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """A client, and whether the application that it speaks to ends with this process."""
+    """A client, and whether the application that it speaks to ends with this process. `rest` waits so many seconds, or until an operation of this process ends."""
 
     client: "Client"
     in_process: bool
     close: Callable[[], None]
+    rest: Callable[[float], None] | None = None
 
 
 class Wiring(Protocol):

@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from pumphouse.cli import duplicate_tables
+from pumphouse.cli import duplicate_tables, migration_tables
 
 if TYPE_CHECKING:
     from pumphouse.cli.way_back import WayBack
@@ -197,7 +197,9 @@ def plan(p: "PlanView") -> RenderableType:
     parts: list[RenderableType] = [Text(p.title, style="bold"), Text(p.summary)]
     if p.findings:
         parts += [Text(), findings(p.findings)]
-    if p.items:
+    if p.migration is not None:
+        parts += [Text(), migration_tables.planned(p.items, p.migration)]
+    elif p.items:
         table = plain_table("ITEM", "KIND", "METHOD", "TARGET", "ESTIMATE", "REASON")
         for i in p.items:
             table.add_row(i.name, i.kind, i.method, i.target, duration(i.estimate_s), i.reason)

@@ -1,10 +1,10 @@
-"""`pumphouse tenant`: tenants, and their maintenance: their users may look but not touch."""
+"""`pumphouse tenant`: tenants, their maintenance (their users may look but not touch), and their migration (migration.py)."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pumphouse.cli import tenant_tables
+from pumphouse.cli import migration, tenant_tables
 from pumphouse.cli.address import parse_tenant
 from pumphouse.cli.failures import Exit
 from pumphouse.cli.moments import parse_moment
@@ -48,6 +48,13 @@ def show_one(context: typer.Context, tenant: Address, output: Output = Format.TA
     """Show a tenant: who may do what in it and why, credentials, trusts, servers, maintenance."""
     found = session_of(context).client.tenant(*parse_tenant(tenant))
     show(output, found, lambda: tenant_tables.tenant(found))
+
+
+app.command("migrate")(migration.migrate)
+app.command("verify")(migration.verify)
+app.command("rollback")(migration.rollback)
+app.command("commit")(migration.commit)
+app.command("report")(migration.report)
 
 
 @maintenance.command("on")

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pumphouse.wire.operation import ItemView, OperationView
 
 POLL_S = 0.4
+LINES_S = 1.5
 EVENTS_AT_ONCE = 500
 ABANDONED_S = 20.0
 """For so long an operation may have no owner before we believe that nobody will come (the server restarts, another takes over)."""
@@ -104,7 +105,15 @@ class _Watcher:
             if alone_since is not None and now - alone_since > ABANDONED_S:
                 display.note(f"nobody works on it; go on with: pumphouse operation resume {operation.id[:8]}")
                 return operation
+            self._rest(display)
+
+    def _rest(self, display: Display) -> None:
+        """A look costs as much as many a request to a cloud: where only lines are written, seldom ones do, as the end wakes us."""
+        rest = self._session.connection.rest
+        if rest is None or not self._ours:
             self._session.clock.sleep(POLL_S)
+        else:
+            rest(POLL_S if display.shows_items else LINES_S)
 
     def _look(self) -> "OperationView":
         operation = self._session.client.operation(self._id, plan=False)

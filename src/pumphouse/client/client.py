@@ -12,6 +12,7 @@ from pumphouse.wire.environment import AccessCheckView, EnvironmentChange, Envir
 from pumphouse.wire.event import EventView
 from pumphouse.wire.finding import PlanRequest, PlanView
 from pumphouse.wire.health import HealthRequest, HealthRunView
+from pumphouse.wire.migration import MigrateRequest, MigrationRequest, MigrationView, ReportView
 from pumphouse.wire.model import Page, Request
 from pumphouse.wire.node import NodePage, NodeView
 from pumphouse.wire.operation import ItemView, OperationView
@@ -139,6 +140,46 @@ class Client:
     ) -> OperationView:
         """Put up a fence, lift it, or prove it."""
         return self._start(f"{_tenant(environment, name)}/maintenance", wanted, idempotency_key)
+
+    # migrations
+
+    def migrations(self, environment: str | None = None) -> list[MigrationView]:
+        """Those on record, out of an environment and into it, or all."""
+        return self._get("/migrations", Page[MigrationView], {"environment": environment}).items
+
+    def migration(self, environment: str, name: str, destination: str | None = None) -> ReportView:
+        """What came of a migration; a ProblemError `not-found` when nothing of it is on record."""
+        path = f"{_tenant(environment, name)}/migration"
+        return self._get(path, ReportView, {"destination": destination})
+
+    def migration_page(self, environment: str, name: str, destination: str | None = None) -> str:
+        """The same as one HTML page."""
+        path = f"{_tenant(environment, name)}/migration/report"
+        return self._call("GET", path, query={"destination": destination}).text
+
+    def plan_migrate(self, environment: str, name: str, wanted: MigrateRequest) -> PlanView:
+        return self._plan(f"{_tenant(environment, name)}/migrate", wanted)
+
+    def start_migrate(
+        self, environment: str, name: str, wanted: MigrateRequest, *, idempotency_key: str | None = None
+    ) -> OperationView:
+        return self._start(f"{_tenant(environment, name)}/migrate", wanted, idempotency_key)
+
+    def plan_migration(self, environment: str, name: str, verb: str, wanted: MigrationRequest) -> PlanView:
+        """The plan of `verify`, `rollback` or `commit`."""
+        return self._plan(f"{_tenant(environment, name)}/migration/{verb}", wanted)
+
+    def start_migration(
+        self,
+        environment: str,
+        name: str,
+        verb: str,
+        wanted: MigrationRequest,
+        *,
+        idempotency_key: str | None = None,
+    ) -> OperationView:
+        """Start `verify`, `rollback` or `commit`."""
+        return self._start(f"{_tenant(environment, name)}/migration/{verb}", wanted, idempotency_key)
 
     # operations
 

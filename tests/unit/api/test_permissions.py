@@ -8,7 +8,16 @@ import httpx
 import pytest
 from fastapi.routing import APIRoute
 
-from pumphouse.api import application, duplication, environments, events, nodes, operations, tenants
+from pumphouse.api import (
+    application,
+    duplication,
+    environments,
+    events,
+    migrations,
+    nodes,
+    operations,
+    tenants,
+)
 from pumphouse.api.depends import Requires
 from pumphouse.client.transport import InProcessTransport
 from pumphouse.services.access import (
@@ -23,7 +32,7 @@ from tests.fakes.bench import bench_in
 
 ROUTES = [
     route
-    for module in (application, duplication, environments, nodes, tenants, operations, events)
+    for module in (application, duplication, environments, nodes, migrations, tenants, operations, events)
     for route in module.router.routes
     if isinstance(route, APIRoute)
 ]
@@ -47,6 +56,10 @@ BODIES = {
     "move_node": {"destination": "new"},
     "delete_node": {},
     "maintain_tenant": {"action": "verify"},
+    "migrate_tenant": {"destination": "new"},
+    "verify_migration": {"destination": "new"},
+    "roll_migration_back": {"destination": "new"},
+    "commit_migration": {"destination": "new"},
     "make_plan": {"kind": "evacuate_node"},
 }
 

@@ -1,12 +1,14 @@
 """Who may not start an operation may not make it go on, or back, either; and who did is on record."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
 
 from pumphouse.client.transport import InProcessTransport
 from pumphouse.domain.fence import FENCE_KINDS
+from pumphouse.domain.migration import MIGRATION_KINDS
 from pumphouse.services.access import (
     KIND_PERMISSION,
     NEEDED_ROLE,
@@ -23,10 +25,10 @@ from tests.fakes.fencing import ACME, toy_fence
 
 pytestmark = pytest.mark.crash
 
-FOR_ADMINS = ["reassign_node", "delete_node"]
+FOR_ADMINS = ["reassign_node", "delete_node", "migrate_tenant", "rollback_tenant", "commit_tenant"]
 BUILDING = ["duplicate_environment", "delete_environment"]
-FOR_OPERATORS = ["maintain_node", "evacuate_node", "check_health", *sorted(FENCE_KINDS)]
-ALL = [*KINDS, *sorted(FENCE_KINDS)]
+FOR_OPERATORS = ["maintain_node", "evacuate_node", "check_health", "verify_migration", *sorted(FENCE_KINDS)]
+ALL = [*KINDS, *sorted(FENCE_KINDS), *sorted(MIGRATION_KINDS)]
 
 
 @pytest.fixture
@@ -38,10 +40,13 @@ def http(bench: Bench) -> Iterator[httpx.Client]:
 
 
 def accepted(bench: Bench, kind: str) -> str:
-    params = {"environment": "old", "node": "node-1"}
+    params: dict[str, Any] = {"environment": "old", "node": "node-1"}
     if kind in FENCE_KINDS:
         bench.stores.put_fence(toy_fence(bench.clock.now()))
         params = {"environment": "old", "tenant": ACME}
+    if kind in MIGRATION_KINDS:
+        names = {"external_network": {"public": "ext-a"}}
+        params = {"environment": "old", "tenant": ACME, "name": "acme", "destination": "new", "names": names}
     return bench.engine.submit(kind, params, bench.engine.plan(kind, params)).id
 
 

@@ -7,7 +7,8 @@ import pytest
 from rich.console import Console
 
 from pumphouse.cli import tables
-from pumphouse.cli.display import LineDisplay, LiveDisplay, display_for
+from pumphouse.cli.display import LineDisplay, LiveDisplay, display_for, operation_picture
+from pumphouse.cli.pace import Pace
 from pumphouse.cli.tables import counts, duration
 from pumphouse.domain.finding import Severity
 from pumphouse.domain.operation import ItemStatus, OperationStatus, StepStatus
@@ -75,6 +76,33 @@ def written(console: Console) -> str:
     file = console.file
     assert isinstance(file, io.StringIO)
     return file.getvalue()
+
+
+def test_data_is_told_with_its_pace_and_what_is_left() -> None:
+    pace, mib = Pace(), 1 << 20
+    item = server(1, 5)
+
+    def at(now_s: float, done: int) -> str:
+        return pace.line(
+            item.model_copy(update={"result": {"bytes_done": done, "bytes_total": 512 * mib}}), now_s
+        )
+
+    assert at(100.0, 256 * mib) == "256.0 MiB of 512.0 MiB"
+    assert at(102.0, 256 * mib) == "256.0 MiB of 512.0 MiB", (
+        "nothing has come yet: no rate, no division by zero"
+    )
+    assert at(104.0, 384 * mib) == "384.0 MiB of 512.0 MiB, 32.0 MiB/s, about 4 s left", (
+        "what was there before does not count"
+    )
+    assert pace.line(item, 105.0) == ""
+    assert pace.line(item.model_copy(update={"result": {"bytes_done": 0, "bytes_total": 0}}), 105.0) == ""
+
+
+def test_the_live_display_shows_data_of_what_runs(terminal: Console) -> None:
+    item = server(1, 5).model_copy(update={"result": {"bytes_done": 1 << 28, "bytes_total": 1 << 30}})
+    with display_for(terminal) as display:
+        display.update(operation().model_copy(update={"current_step": "b"}), [], [item])
+    assert "256.0 MiB of 1.0 GiB" in written(terminal)
 
 
 def test_the_live_display_shows_everything_that_matters_and_stays(terminal: Console) -> None:
@@ -169,3 +197,29 @@ def test_durations_are_words(seconds: float, text: str) -> None:
 def test_services_without_a_name_are_named_by_their_program_and_counted() -> None:
     agents = [{"kind": "compute", "binary": "nova-compute", "up": 2, "down": 1, "disabled": 0}]
     assert tables._short(agents) == "nova-compute (2 up, 1 down)"
+
+
+@pytest.mark.parametrize("at", [0, 3, 20, 32])
+def test_a_long_operation_fits_a_small_terminal(at: int) -> None:
+    """A migration has 33 steps: what runs, what failed and the bar are seen on 24 lines, the others are counted."""
+    steps = tuple(
+        StepView(
+            name=f"s{n}",
+            title=f"Step {n}",
+            position=n,
+            status=StepStatus.FAILED if n == 1 and at > 1 else StepStatus.DONE if n < at else StepStatus.RUNNING if n == at else StepStatus.PENDING,
+        )
+        for n in range(33)
+    )  # fmt: skip
+    shown = operation().model_copy(update={"steps": steps, "current_step": f"s{at}"})
+    screen = Console(file=io.StringIO(), width=100, height=24, force_terminal=True, color_system=None)
+    picture = operation_picture(shown, (event(1), event(2)), (server(1, 3),), height=24)
+    lines = ["".join(part.text for part in line) for line in screen.render_lines(picture)]
+    assert len(lines) <= 23
+    told = "\n".join(lines)
+    assert f"Step {at} " in told
+    assert "3 of 12" in told
+    assert ("Step 1 " in told) == (at > 1 or at <= 3)
+    counted = [int(line.split()[0]) for line in lines if " step" in line and line.split()[0].isdecimal()]
+    named = sum(line.strip(" ·▶✔✘").startswith("Step ") for line in lines)
+    assert sum(counted) + named == 33

@@ -4,8 +4,10 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
+import pytest
 import typer.testing
 from typer.testing import CliRunner, Result
 
@@ -73,3 +75,13 @@ class Person:
         assert result.exit_code == code, (result.exit_code, result.output)
         # stdout holds the JSON document and nothing else
         return json.loads(result.stdout)
+
+
+MAP = "names:\n  external_network:\n    public: ext-a\n  network_type: {vxlan: geneve}\n  network_mtu: {1450: 1442}\n"
+
+
+def person_with_map(bench: Bench, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Person:
+    """In a folder of his own, with the map that the toy migration of `old/acme` needs."""
+    monkeypatch.chdir(folder)
+    (folder / "map.yaml").write_text(MAP)
+    return Person(bench)
