@@ -1,6 +1,7 @@
 """Looks at a cloud past Pumphouse: openstacksdk as admin, so that tests ask the clouds and not our own records."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from functools import partial
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any, TypeVar
@@ -57,6 +58,64 @@ def consumers(cloud: Connection, provider_id: str) -> set[str]:
     return set(answer.json()["allocations"])
 
 
+def wait_hosts_up(cloud: Connection, names: Collection[str]) -> None:
+    """Until Nova hears of all these nodes. A heartbeat whose answer is lost when RabbitMQ restarts is awaited for a minute (rpc_response_timeout), and
+    the node counts as down meanwhile (measured on 2023.1).
+    """
+    wait_for(
+        f"compute services of {sorted(names)} up",
+        lambda: all(compute_hosts(cloud).get(name, ("", ""))[1] == "up" for name in names),
+        deadline_s=180,
+    )
+
+
+def wait_ports_up(cloud: Connection, neutron_log: Path) -> None:
+    """Until the ports of all running servers are ACTIVE where their servers are: Neutron hears of it from OVN, a little after Nova."""
+
+    def waiting() -> list[str]:
+        running = {i: s for i, s in servers(cloud).items() if s.status in {"ACTIVE", "PAUSED"}}
+        return [
+            port.id
+            for port in cloud.network.ports()
+            if port.is_admin_state_up
+            and (server := running.get(port.device_id))
+            and (port.status, port.binding_host_id) != ("ACTIVE", server.compute_host)
+        ]
+
+    end = monotonic() + 60
+    while left := waiting():
+        if monotonic() > end:
+            told = [line for line in neutron_log.read_text().splitlines() if any(p in line for p in left)]
+            raise AssertionError(
+                "\n".join([f"ports that stay down: {left}; Neutron's log of them:", *told[-40:]])
+            )
+        sleep(1)
+
+
+def wait_addresses_known(cloud: Connection) -> None:
+    """Until Nova shows each floating IP at the server that it leads to: Neutron tells it, a little later."""
+
+    def told() -> set[tuple[str, str]]:
+        return {
+            (server.id, each["addr"])
+            for server in servers(cloud).values()
+            for rows in (server.addresses or {}).values()
+            for each in rows
+            if each.get("OS-EXT-IPS:type") == "floating"
+        }
+
+    def meant() -> set[tuple[str, str]]:
+        owners = {port.id: port.device_id for port in cloud.network.ports()}
+        known = servers(cloud)
+        leading = ((owners.get(each.port_id), each.floating_ip_address) for each in cloud.network.ips())
+        return {(owner, address) for owner, address in leading if owner in known}
+
+    end = monotonic() + 90
+    while (found := told()) != (wanted := meant()):
+        assert monotonic() < end, f"Nova and Neutron do not agree: {found ^ wanted}"
+        sleep(1)
+
+
 def agent_hosts(cloud: Connection) -> set[str]:
     """Hosts that have a Neutron agent record."""
     return {a.host for a in cloud.network.agents()}
@@ -89,11 +148,15 @@ def wait_active(cloud: Connection, server_id: str, status: str = "ACTIVE") -> An
 
 
 def remove(cloud: Connection, *server_ids: str) -> None:
-    """Delete servers and wait until they are gone."""
+    """Delete servers and wait until they are gone. What a disturbed Nova has not carried out is asked for again."""
+
+    def gone(server_id: str) -> bool:
+        found = cloud.compute.find_server(server_id, all_projects=True)
+        if found is not None and not found.task_state:
+            cloud.compute.delete_server(server_id, ignore_missing=True)
+        return found is None
+
     for server_id in server_ids:
         cloud.compute.delete_server(server_id, ignore_missing=True)
     for server_id in server_ids:
-        wait_for(
-            f"server {server_id} gone",
-            lambda server_id=server_id: cloud.compute.find_server(server_id, all_projects=True) is None,  # type: ignore[misc]
-        )
+        wait_for(f"server {server_id} gone", partial(gone, server_id), deadline_s=300)

@@ -52,3 +52,14 @@ class Records:
             f"SELECT id FROM operations WHERE kind = '{kind}' AND parent_id IS NULL ORDER BY created_at DESC LIMIT 1"
         )
         return rows[0][0] if rows else None
+
+    def failures(self) -> Sequence[tuple[str, ...]]:
+        """(kind of operation, step, item, error) of all that has failed and was not mended."""
+        items = self._rows(
+            "SELECT o.kind, i.step, i.name, i.error FROM items i JOIN operations o ON o.id = i.operation_id WHERE i.error != ''"
+        )
+        return [*items, *self._rows(f"SELECT o.kind, s.name, '', s.error {STEPS} WHERE s.error != ''")]
+
+    def confirmed_extents(self) -> int:
+        """Entries in the journals of volumes."""
+        return len(self._rows("SELECT name FROM memories WHERE name LIKE 'extents/%/%'"))

@@ -12,7 +12,7 @@ from tests.lab import clouds
 from tests.lab.conftest import TestLab
 from tests.lab.records import Records
 
-pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("used_lab"), pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(1500)]
 
 
 KINDS = {"reassign_node", "evacuate_node", "maintain_node"}

@@ -13,5 +13,5 @@ pytestmark = pytest.mark.lab
 class TestLabDeployer(DeployerContract):
     @pytest.fixture
     @override
-    def site(self, used_lab: TestLab) -> Site:
-        return lab_site(used_lab.directory, "old", "node-3")
+    def site(self, empty_lab: TestLab) -> Site:
+        return lab_site(empty_lab.directory, "old", "node-3")

@@ -5,6 +5,7 @@ kinds of networks and storage; then the duplicate takes a node and passes the ch
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from signal import SIGKILL
 from typing import Any
 
 import pytest
@@ -12,9 +13,10 @@ import yaml
 
 from tests.lab import clouds
 from tests.lab.conftest import TestLab
+from tests.lab.records import Records
 from tests.lab.test_lab_environments import killed, leftovers
 
-pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("used_lab")]
+pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("empty_lab")]
 
 OTHERWISE = """
 [network]
@@ -95,75 +97,77 @@ def takes_a_node(lab: TestLab, source: str, node: str, name: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def other(used_lab: TestLab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def other(lab: TestLab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """An original of the new release with other kinds of networks and storage than `old` has."""
     file = tmp_path_factory.mktemp("choices") / "otherwise.toml"
     file.write_text(OTHERWISE)
-    said = used_lab.console(
+    said = lab.console(
         "lab", "env-create", "other", "--release", "2026.2", "--settings", str(file), timeout_s=600
     )
     assert said.code == 0, said.out + said.err
     yield "other"
-    used_lab.console("lab", "env-delete", "other")
-    used_lab.console("env", "remove", "other", "--yes")
+    lab.console("lab", "env-delete", "other")
+    lab.console("env", "remove", "other", "--yes")
 
 
 def test_the_plan_has_every_setting_in_one_of_three_lists_and_can_be_saved(
-    used_lab: TestLab, tmp_path: Path
+    lab: TestLab, tmp_path: Path
 ) -> None:
     file = tmp_path / "twin.yaml"
-    plan = used_lab.console.ok("env", "duplicate", "old", "--name", "twin", "--release", "2026.2", "--save", str(file))  # fmt: skip
+    plan = lab.console.ok("env", "duplicate", "old", "--name", "twin", "--release", "2026.2", "--save", str(file))  # fmt: skip
     written = yaml.safe_load(file.read_text())
     assert {row["fate"] for row in written["settings"]} == {"copied", "translated", "you must decide"}
     planned = {row["key"] for row in written["settings"]} | set(written["unknown"])
-    assert planned >= set(used_lab.console.ok("env", "settings", "old")["settings"])
+    assert planned >= set(lab.console.ok("env", "settings", "old")["settings"])
     assert {s["key"] for s in plan["settings"]} == {row["key"] for row in written["settings"]}
-    assert "twin" not in yaml.safe_load((used_lab.directory / "clouds.yaml").read_text())["clouds"]
-    older = used_lab.console("env", "duplicate", "new", "--name", "twin", "--release", "2023.1", "--dry-run")
+    assert "twin" not in yaml.safe_load((lab.directory / "clouds.yaml").read_text())["clouds"]
+    older = lab.console("env", "duplicate", "new", "--name", "twin", "--release", "2023.1", "--dry-run")
     assert older.code == 3
     assert "older-release" in older.out
 
 
-@pytest.mark.parametrize(("after_s", "way"), [(3.0, "undo"), (8.0, "delete"), (15.0, "undo")])
-def test_killed_in_the_middle_it_goes_on_and_leaves_nothing_when_taken_back(
-    used_lab: TestLab, after_s: float, way: str
-) -> None:
-    """kill -9 of the command alone: what the deployer has started goes on, and is found again."""
-    console = used_lab.console
-    words = ("env", "duplicate", "old", "--name", "cut", "--release", "2026.2", "--deploy", "--yes")
-    killed(console.begin(*words), after_s)
-    begun = [
-        o for o in _operations(used_lab) if o["subject"] == "cut" and o["kind"] == "duplicate_environment"
-    ]
-    if not begun:
-        assert leftovers(used_lab, "cut", FREE) == []
-        return
-    operation = begun[0]["id"]
-    if begun[0]["status"] != "done":
-        assert console.ok("operation", "resume", operation, timeout_s=900)["status"] == "done"
-    assert console.openstack("cut", "network", "list")
-    if way == "undo":
-        assert console.ok("operation", "undo", operation, "--yes", timeout_s=600)["status"] == "undone"
-    else:
-        assert console.ok("env", "delete", "cut", "--yes", timeout_s=600)["status"] == "done"
-    assert leftovers(used_lab, "cut", FREE) == []
-    assert "cut" not in {e["name"] for e in console.ok("env", "list")}
+def killed_and_resumed(lab: TestLab, name: str, step: str, wait_s: float, *more: str) -> str:
+    """Duplicate `old`, killed with kill -9 a while after that step has begun (the command alone: what the deployer has started goes on, and is
+    found again), then to its end. Answers the id of the operation.
+    """
+    records = Records(lab.console.state_dir / "pumphouse.db")
+    known = records.begun_steps()
+    words = ("env", "duplicate", "old", "--name", name, "--release", "2026.2", *more, "--deploy", "--yes")
+    running = lab.console.begin(*words)
+    clouds.wait_for(
+        f"{step} has begun, or the command has ended",
+        lambda: (
+            step in {row[2] for row in records.begun_steps() - known} or running.process.poll() is not None
+        ),
+        300,
+        0.01,
+    )
+    killed(running, wait_s)
+    assert running.process.returncode == -SIGKILL, "it was not killed in its middle"
+    operation = records.root_operation("duplicate_environment")
+    assert operation
+    resumed = lab.console.ok("operation", "resume", operation, timeout_s=900)
+    assert resumed["status"] == "done"
+    return operation
 
 
-def _operations(lab: TestLab) -> list[dict[str, Any]]:
-    found = lab.console.ok("operation", "list")
-    return list(found["items"] if isinstance(found, dict) else found)
+def test_killed_while_it_builds_it_goes_on_and_leaves_nothing_when_undone(lab: TestLab) -> None:
+    operation = killed_and_resumed(lab, "cut", "build", 2.0)
+    assert lab.console.openstack("cut", "network", "list")
+    undone = lab.console.ok("operation", "undo", operation, "--yes", timeout_s=600)
+    assert undone["status"] == "undone"
+    assert leftovers(lab, "cut", FREE) == []
+    assert "cut" not in {e["name"] for e in lab.console.ok("env", "list")}
 
 
-def test_an_old_cloud_is_duplicated_under_the_new_release(used_lab: TestLab) -> None:
+def test_an_old_cloud_is_duplicated_under_the_new_release_killed_in_the_middle(lab: TestLab) -> None:
     contents = ("--contents", "flavors,volume_types,images,roles,quotas")
-    done = duplicate(used_lab, "old", "twin", *contents)
-    assert done["status"] == "done"
-    agree(used_lab, "old", "twin", done)
-    flavors = {row["Name"] for row in used_lab.console.openstack("old", "flavor", "list", "--all")}
-    assert {row["Name"] for row in used_lab.console.openstack("twin", "flavor", "list", "--all")} == flavors
-    again = duplicate(used_lab, "old", "twin", *contents)
+    killed_and_resumed(lab, "twin", "discover", 0.3, *contents)
+    flavors = {row["Name"] for row in lab.console.openstack("old", "flavor", "list", "--all")}
+    assert {row["Name"] for row in lab.console.openstack("twin", "flavor", "list", "--all")} == flavors
+    again = duplicate(lab, "old", "twin", *contents)
     assert again["status"] == "done"
+    agree(lab, "old", "twin", again)
     made = [
         s["name"] for s in again["steps"] if any(n for word, n in s["counts"].items() if word != "skipped")
     ]
@@ -171,26 +175,29 @@ def test_an_old_cloud_is_duplicated_under_the_new_release(used_lab: TestLab) -> 
 
 
 def test_the_duplicate_takes_a_node_passes_the_checks_and_can_be_deleted_without_it(
-    used_lab: TestLab,
+    lab: TestLab,
 ) -> None:
-    move = takes_a_node(used_lab, "old", "node-3", "twin")
-    said = used_lab.console("env", "delete", "twin", "--yes")
+    move = takes_a_node(lab, "old", "node-3", "twin")
+    said = lab.console("env", "delete", "twin", "--yes")
     assert said.code == 3, "one with a node was deleted"
     assert "it has nodes: node-3" in said.err + said.out
-    undone = used_lab.console.ok("operation", "undo", move, "--yes", timeout_s=900)
+    undone = lab.console.ok("operation", "undo", move, "--yes", timeout_s=900)
     assert undone["status"] == "undone"
-    assert used_lab.console.ok("env", "delete", "twin", "--yes", timeout_s=600)["status"] == "done"
-    assert leftovers(used_lab, "twin", FREE) == []
+    assert lab.console.ok("env", "delete", "twin", "--yes", timeout_s=600)["status"] == "done"
+    assert leftovers(lab, "twin", FREE) == []
 
 
 def test_a_cloud_with_other_networks_and_storage_is_duplicated_within_its_release(
-    used_lab: TestLab, other: str
+    lab: TestLab, other: str
 ) -> None:
-    done = duplicate(used_lab, other, "other-twin")
+    done = duplicate(lab, other, "other-twin")
     assert done["status"] == "done"
-    agree(used_lab, other, "other-twin", done)
-    one, two = settings(used_lab, other), settings(used_lab, "other-twin")
+    agree(lab, other, "other-twin", done)
+    one, two = settings(lab, other), settings(lab, "other-twin")
     key = "network.segmentation.vlan.ranges"
     assert one[key][0]["minimum"] == 1200
     assert two[key][0]["minimum"] > 1299
-    takes_a_node(used_lab, "old", "node-2", "other-twin")
+    move = takes_a_node(lab, "old", "node-2", "other-twin")
+    assert lab.console.ok("operation", "undo", move, "--yes", timeout_s=900)["status"] == "undone"
+    assert lab.console.ok("env", "delete", "other-twin", "--yes", timeout_s=600)["status"] == "done"
+    assert leftovers(lab, "other-twin", FREE + 1) == []

@@ -14,6 +14,8 @@ pytestmark = pytest.mark.lab
 SLOW_S = 900
 UNSEEN = {"custom role": (404,)}
 """On 2026.2 a role of the operator's own does not even see the tenant's things."""
+one_release = pytest.mark.parametrize("cloud", ["old"], indirect=True, scope="module")
+"""For what is Pumphouse's own doing, the same whatever the release."""
 
 
 def policy_files(lab: TestLab, cloud: str) -> dict[str, str]:
@@ -129,6 +131,7 @@ class TestOnAndOff:
         status = lab.console.ok("tenant", "maintenance", "status", f"{cloud}/fence-tenant")
         assert status["proof"]
 
+    @one_release
     def test_verify_finds_a_hole(self, lab: TestLab, cloud: str) -> None:
         (ours,) = (p for p in _ours(lab, cloud) if "neutron" in str(p))
         text = ours.read_text()
@@ -140,6 +143,7 @@ class TestOnAndOff:
         assert "neutron" in said.out
         ours.write_text(text)
 
+    @one_release
     def test_on_again_mends_it(self, lab: TestLab, cloud: str) -> None:
         done = lab.console.ok(
             "tenant", "maintenance", "on", f"{cloud}/fence-tenant", "--yes", timeout_s=SLOW_S

@@ -18,6 +18,12 @@ from tests.lab.console import Console
 pytestmark = pytest.mark.lab
 
 
+@pytest.fixture(scope="module")
+def lab(any_lab: TestLab) -> TestLab:
+    """In any shape."""
+    return any_lab
+
+
 def processes(console: Console) -> dict[str, dict[str, Any]]:
     """`lab status` by process name."""
     return {p["name"]: p for p in json.loads(console("lab", "status", "-o", "json").out)}
@@ -111,10 +117,11 @@ def test_a_shape_that_cannot_be_is_refused(
 
 
 def test_a_port_in_use_is_named_before_anything_starts(lab: TestLab, tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 27135)):
-        said = lab.console("lab", "up", "--state-dir", str(tmp_path / "x"), "--port-base", "27000")
+    base = int(PORT_BASE) + 3000
+    with socket.create_server(("127.0.0.1", base + 135)):
+        said = lab.console("lab", "up", "--state-dir", str(tmp_path / "x"), "--port-base", str(base))
     assert said.code in {1, 2}
-    assert "27135" in said.err
+    assert str(base + 135) in said.err
     assert not listeners(below=tmp_path)
 
 
@@ -126,7 +133,14 @@ def beside(tmp_path: Path) -> Iterator[Path]:
 
 def test_a_second_lab_runs_beside_it_and_leaves_no_trace(lab: TestLab, beside: Path) -> None:
     first = {name: p["pid"] for name, p in processes(lab.console).items()}
-    words = ("--state-dir", str(beside), "--port-base", "26000", "--cloud", "solo=2026.2:1")
+    words = (
+        "--state-dir",
+        str(beside),
+        "--port-base",
+        str(int(PORT_BASE) + 2000),
+        "--cloud",
+        "solo=2026.2:1",
+    )
     said = lab.console("lab", "up", *words, timeout_s=900)
     assert said.code == 0, said.err[-3000:]
     solo = clouds.connect(beside / "clouds.yaml", "solo")
@@ -163,14 +177,14 @@ def is_of(process: psutil.Process, path: Path) -> bool:
         return False
 
 
-def test_reset_brings_fresh_clouds_in_the_first_shape(used_lab: TestLab) -> None:
-    old = used_lab.cloud("old")
+def test_reset_brings_fresh_clouds_in_the_first_shape(lab: TestLab) -> None:
+    old = lab.cloud("old")
     clouds.boot(old, "will-be-gone")
-    Lab(used_lab.directory).stop_node("old", "node-2")
-    used_lab.reset()
-    assert set(clouds.compute_hosts(used_lab.cloud("old"))) == {"node-1", "node-2", "node-3"}
-    assert not clouds.servers(used_lab.cloud("old"))
-    assert {e["name"] for e in used_lab.console.ok("env", "list")} == {"old", "new"}
+    Lab(lab.directory).stop_node("old", "node-2")
+    lab.reset("that it can be is under test")
+    assert set(clouds.compute_hosts(lab.cloud("old"))) == {"node-1", "node-2", "node-3"}
+    assert not clouds.servers(lab.cloud("old"))
+    assert {e["name"] for e in lab.console.ok("env", "list")} == {"old", "new"}
 
 
 def test_env_and_path_serve_the_openstack_client(lab: TestLab) -> None:

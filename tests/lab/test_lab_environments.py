@@ -119,119 +119,104 @@ def killed(running: Running, after_s: float) -> None:
     running.process.communicate()
 
 
+@pytest.fixture(scope="module")
+def lab(any_lab: TestLab) -> TestLab:
+    """In any shape: what is made here goes beside what is there."""
+    return any_lab
+
+
 @pytest.mark.parametrize("name", ["old", "new"])
-def test_the_labs_own_clouds_cannot_be_removed_so(used_lab: TestLab, name: str) -> None:
+def test_the_labs_own_clouds_cannot_be_removed_so(lab: TestLab, name: str) -> None:
     with pytest.raises(LabConfigurationError, match="made with it"):
-        Lab(used_lab.directory).env_delete(name)
+        Lab(lab.directory).env_delete(name)
 
 
-@pytest.mark.parametrize("after_s", [3.5])
-def test_a_killed_creation_is_completed_or_removed_without_a_trace(used_lab: TestLab, after_s: float) -> None:
+@pytest.mark.long
+def test_killed_at_any_moment_it_is_completed_or_removed_without_a_trace(lab: TestLab) -> None:
+    """One cloud in its course: each kill is followed by the command that finishes, or by the opposite one."""
     name = "cut"
-    for finish in (False, True):
-        killed(used_lab.console.begin("lab", "env-create", name, "--release", "2023.1"), after_s)
-        if finish:
-            create(used_lab, name, "2023.1")
-            assert used_lab.console.openstack(name, "network", "list")
-        delete(used_lab, name)
-        assert leftovers(used_lab, name, 2) == []
+    creation = ("lab", "env-create", name, "--release", "2023.1")
+    killed(lab.console.begin(*creation), 3.5)
+    delete(lab, name)
+    assert leftovers(lab, name, 2) == []
+    killed(lab.console.begin(*creation), 5)
+    create(lab, name, "2023.1")
+    assert lab.console.openstack(name, "network", "list")
+    killed(lab.console.begin("lab", "env-delete", name), 1.5)
+    create(lab, name, "2023.1")
+    assert lab.console.openstack(name, "volume", "type", "list")
+    killed(lab.console.begin("lab", "env-delete", name), 1.2)
+    delete(lab, name)
+    assert leftovers(lab, name, 2) == []
 
 
-def test_a_killed_removal_is_completed_by_a_repeat_or_a_creation(used_lab: TestLab) -> None:
-    name = "cut"
-    create(used_lab, name, "2023.1")
-    for after_s in (0.7, 1.5, 3.0):
-        killed(used_lab.console.begin("lab", "env-delete", name), after_s)
-        create(used_lab, name, "2023.1")
-        assert used_lab.console.openstack(name, "volume", "type", "list")
-    killed(used_lab.console.begin("lab", "env-delete", name), 1.2)
-    delete(used_lab, name)
-    assert leftovers(used_lab, name, 2) == []
-
-
-def test_it_comes_back_with_the_lab_and_can_go_while_the_lab_is_down(used_lab: TestLab) -> None:
-    create(used_lab, "kept", "2023.1", "--set", "network.mtu=1400")
-    create(used_lab, "gone", "2026.2")
-    made = used_lab.console.openstack("kept", "network", "create", "n")
-    assert used_lab.console("lab", "down").code == 0
-    delete(used_lab, "gone")
-    said = used_lab.console("lab", "up", timeout_s=400)
-    assert said.code == 0, said.err
-    assert leftovers(used_lab, "gone", 3) == []
-    shown = used_lab.console.openstack("kept", "network", "show", made["id"])
-    assert shown["mtu"] == 1400 - 58
-    slot = Lab(used_lab.directory).cloud("kept").slot
-    assert slot is not None
-    delete(used_lab, "kept")
-    assert leftovers(used_lab, "kept", slot) == []
-
-
-def test_ports_that_others_have_are_not_taken(used_lab: TestLab) -> None:
-    layout = Lab(used_lab.directory).layout
-    with socket.socket() as squatter:
-        squatter.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        squatter.bind(("127.0.0.1", layout.cloud_port(2, "glance")))
-        squatter.listen()
-        create(used_lab, "beside", "2023.1")
-        spec = Lab(used_lab.directory).further_cloud("beside")
-        assert spec is not None
-        assert spec.slot == 3
-        said = used_lab.console("lab", "env-create", "toomany", "--release", "2023.1")
-        assert said.code == 1
-        assert "ports in use" in said.err
-        assert Lab(used_lab.directory).further_cloud("toomany") is None
-    delete(used_lab, "beside")
-
-
-@pytest.fixture(scope="module", params=RELEASES)
-def chosen(
-    used_lab: TestLab, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[str]:
-    """A cloud of that release, made from a settings file."""
+@pytest.fixture(scope="module")
+def both(lab: TestLab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, int]]:
+    """A cloud of each release, made from a settings file: name -> its place of ports. Somebody else sits on a port of the first free place."""
     file = tmp_path_factory.mktemp("settings") / "dup.toml"
     file.write_text(SETTINGS)
-    name = of(request.param)
-    create(used_lab, name, request.param, "--settings", str(file), "--set", "quota.nova.instances=33")
-    yield name
-    lab = Lab(used_lab.directory)
-    for node in lab.nodes(name):
-        lab.forget_node(name, node)
-    slot = lab.cloud(name).slot
-    assert slot is not None
-    delete(used_lab, name)
-    assert leftovers(used_lab, name, slot) == []
-    delete(used_lab, name)
+    machine = Lab(lab.directory)
+    made: dict[str, int] = {}
+
+    def make(release: str) -> None:
+        create(lab, of(release), release, "--settings", str(file), "--set", "quota.nova.instances=33")
+        slot = machine.cloud(of(release)).slot
+        assert slot is not None
+        made[of(release)] = slot
+
+    with socket.socket() as squatter:
+        squatter.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        squatter.bind(("127.0.0.1", machine.layout.cloud_port(2, "glance")))
+        squatter.listen()
+        make(RELEASES[0])
+        refused = lab.console("lab", "env-create", "toomany", "--release", "2023.1")
+    make(RELEASES[1])
+    assert refused.code == 1
+    assert "ports in use" in refused.err
+    yield made
+    for name in made:
+        lab.console("lab", "env-delete", name)
+
+
+@pytest.fixture(params=RELEASES)
+def chosen(both: dict[str, int], request: pytest.FixtureRequest) -> str:
+    return of(request.param)
 
 
 @pytest.fixture
-def cloud(used_lab: TestLab, chosen: str) -> Connection:
-    return used_lab.cloud(chosen)
+def cloud(lab: TestLab, chosen: str) -> Connection:
+    return lab.cloud(chosen)
 
 
-def test_it_is_listed_and_has_its_entry(used_lab: TestLab, chosen: str) -> None:
-    rows = used_lab.console.ok("lab", "status")
+def test_ports_that_others_have_are_not_taken(lab: TestLab, both: dict[str, int]) -> None:
+    assert both == {of(RELEASES[0]): 3, of(RELEASES[1]): 2}
+    assert Lab(lab.directory).further_cloud("toomany") is None
+
+
+def test_it_is_listed_and_has_its_entry(lab: TestLab, chosen: str) -> None:
+    rows = lab.console.ok("lab", "status")
     own = [r for r in rows if r["environment"] == chosen]
     assert len(own) == 16
     assert {r["status"] for r in own} == {"running"}
-    listed = used_lab.console.openstack(chosen, "endpoint", "list")
+    listed = lab.console.openstack(chosen, "endpoint", "list")
     assert listed
 
 
-def test_it_is_an_environment_of_pumphouse_with_the_deployer_lab(used_lab: TestLab, chosen: str) -> None:
-    found = {e["name"]: e for e in used_lab.console.ok("env", "list")}
+def test_it_is_an_environment_of_pumphouse_with_the_deployer_lab(lab: TestLab, chosen: str) -> None:
+    found = {e["name"]: e for e in lab.console.ok("env", "list")}
     assert found[chosen]["deployer"] == "lab"
 
 
-def test_tenant_networks_are_vlans_of_the_chosen_range_and_mtu(used_lab: TestLab, chosen: str) -> None:
-    made = used_lab.console.openstack(chosen, "network", "create", "n1")
+def test_tenant_networks_are_vlans_of_the_chosen_range_and_mtu(lab: TestLab, chosen: str) -> None:
+    made = lab.console.openstack(chosen, "network", "create", "n1")
     assert made["provider:network_type"] == "vlan"
     assert made["provider:physical_network"] == "dc1"
     assert 1200 <= made["provider:segmentation_id"] <= 1299
     assert made["mtu"] == 9000
 
 
-def test_an_overlay_network_has_a_vni_of_the_chosen_range(used_lab: TestLab, chosen: str) -> None:
-    made = used_lab.console.openstack(chosen, "network", "create", "--provider-network-type", "geneve", "n2")
+def test_an_overlay_network_has_a_vni_of_the_chosen_range(lab: TestLab, chosen: str) -> None:
+    made = lab.console.openstack(chosen, "network", "create", "--provider-network-type", "geneve", "n2")
     assert 5000 <= made["provider:segmentation_id"] <= 5999
     assert made["mtu"] == 9000 - 58
 
@@ -265,7 +250,7 @@ def upload(cloud: Connection, name: str, data: bytes, headers: dict[str, str]) -
 
 
 def test_each_backend_keeps_real_bytes(
-    used_lab: TestLab, chosen: str, cloud: Connection, image: tuple[str, bytes]
+    lab: TestLab, chosen: str, cloud: Connection, image: tuple[str, bytes]
 ) -> None:
     pools = cloud.block_storage.get("/scheduler-stats/get_pools?detail=true").json()["pools"]
     kinds = {p["capabilities"]["volume_backend_name"]: p["capabilities"]["storage_protocol"] for p in pools}
@@ -275,7 +260,7 @@ def test_each_backend_keeps_real_bytes(
         "virtuozzo": "vzstorage",
     }
     image_id, data = image
-    home = Lab(used_lab.directory).layout.cloud_dir(chosen)
+    home = Lab(lab.directory).layout.cloud_dir(chosen)
     for kind, folder in (("nfs", "volumes"), ("slow", "shares/slow"), (None, "shares/virtuozzo")):
         volume = cloud.block_storage.create_volume(size=1, image_id=image_id, volume_type=kind, name="v")
         volume = cloud.block_storage.wait_for_status(volume, "available", ["error"], wait=120)
@@ -321,9 +306,9 @@ def test_each_store_takes_or_gives_images(
 
 
 def test_a_node_of_it_serves_with_the_chosen_ratios_and_on_its_vlans(
-    used_lab: TestLab, chosen: str, cloud: Connection
+    lab: TestLab, chosen: str, cloud: Connection
 ) -> None:
-    lab, node = Lab(used_lab.directory), f"{chosen}-node"
+    lab, node = Lab(lab.directory), f"{chosen}-node"
     lab.start_node(chosen, node)
     clouds.wait_for("the node up", lambda: clouds.compute_hosts(cloud).get(node, ("", ""))[1] == "up")
     lab.discover_hosts(chosen)
@@ -350,11 +335,28 @@ def inventories(cloud: Connection, uuid: str) -> Any:
 
 
 def test_it_stays_while_a_node_stands_in_it_and_a_changed_repeat_is_refused(
-    used_lab: TestLab, chosen: str
+    lab: TestLab, chosen: str
 ) -> None:
-    said = used_lab.console("lab", "env-delete", chosen)
+    said = lab.console("lab", "env-delete", chosen)
     assert said.code == 2
     assert "nodes stand in it" in said.err
-    said = used_lab.console("lab", "env-create", chosen, "--release", "2026.2", "--set", "network.mtu=1400")
+    said = lab.console("lab", "env-create", chosen, "--release", "2026.2", "--set", "network.mtu=1400")
     assert said.code == 2
     assert "another one" in said.err
+
+
+def test_they_come_back_with_the_lab_and_can_go_while_it_is_down(lab: TestLab, both: dict[str, int]) -> None:
+    machine, (kept, gone) = Lab(lab.directory), map(of, RELEASES)
+    for name in (kept, gone):
+        for node in machine.nodes(name):
+            machine.forget_node(name, node)
+    made = lab.console.openstack(kept, "network", "create", "n3")
+    assert lab.console("lab", "down").code == 0
+    delete(lab, gone)
+    said = lab.console("lab", "up", timeout_s=400)
+    assert said.code == 0, said.err
+    assert leftovers(lab, gone, both[gone]) == []
+    assert lab.console.openstack(kept, "network", "show", made["id"])["mtu"] == 9000
+    delete(lab, kept)
+    assert leftovers(lab, kept, both[kept]) == []
+    delete(lab, kept)

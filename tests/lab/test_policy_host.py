@@ -2,8 +2,7 @@
 
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from pumphouse.domain.environment import CloudAccess, Environment
 from pumphouse.domain.errors import ConflictError, InvalidInputError
 from pumphouse.domain.fence import SERVICES
 from pumphouse.drivers.deployers.lab.driver import LabDeployer
-from pumphouse.ports.policy import Persona, PolicyHost
+from pumphouse.ports.policy import Persona, PolicyHost, PolicyView
 from pumphouse.workflows.lock_tenant.overrides import FencedTenant, lifted_text, override_text, writing_rules
 from tests.lab.conftest import TestLab
 from tests.lab.fenced_scene import Scene, eventually, fenced_scene
@@ -25,29 +24,39 @@ A, B = "a" * 32, "b" * 32
 
 @dataclass
 class Site:
+    """Each service is looked at once: to start its code for that takes a second."""
+
     host: PolicyHost
     scene: Scene
+    views: dict[str, PolicyView] = field(default_factory=dict)
+    standing: dict[str, str] = field(default_factory=dict)
+    """service -> version of our file"""
+    is_up: bool = False
 
     def tenant(self) -> FencedTenant:
         found = self.scene.cloud.identity.get_project(self.scene.project_id)
         return FencedTenant(found.id, found.name, found.domain_id)
 
     def raise_fence(self, services: Sequence[str] = SERVICES) -> None:
+        self.is_up = True
         for service in services:
-            view = self.host.view(service)
-            self.host.write(service, override_text(view, [self.tenant()]), expected=view.version)
+            view = self.views.get(service) or self.views.setdefault(service, self.host.view(service))
+            version = self.standing.get(service, view.version)
+            text = override_text(view, [self.tenant()])
+            self.standing[service] = self.host.write(service, text, expected=version)
 
     def lift_fence(self) -> None:
-        for service in SERVICES:
-            view = self.host.view(service)
-            self.host.write(service, lifted_text(view), expected=view.version)
+        for service, version in self.standing.items():
+            text = lifted_text(self.views[service])
+            self.standing[service] = self.host.write(service, text, expected=version)
+        self.is_up = False
 
     def clear(self) -> None:
         """As it was before, also glance's neutral file: it holds the defaults, so that its rules stay what they are."""
-        self.lift_fence()
-        assert self.scene.members["sibling"].read("glance") == 200, "glance reads the neutral file first"
-        view = self.host.view("glance")
-        self.host.write("glance", "", expected=view.version)
+        if "glance" in self.standing:
+            assert self.scene.members["sibling"].read("glance") == 200, "glance reads the neutral file first"
+            self.host.write("glance", "", expected=self.standing["glance"])
+        self.standing.clear()
 
 
 def policy_host(directory: Path, cloud: str) -> PolicyHost:
@@ -55,20 +64,21 @@ def policy_host(directory: Path, cloud: str) -> PolicyHost:
     return LabDeployer(environment, {"state_dir": str(directory)}).policy()
 
 
-@pytest.fixture(params=CLOUDS)
-def site(request: pytest.FixtureRequest, lab: TestLab) -> Iterator[Site]:
-    with made_site(lab, request.param) as site:
-        yield site
+@pytest.fixture(scope="module", params=CLOUDS)
+def shared_site(request: pytest.FixtureRequest, lab: TestLab) -> Iterator[Site]:
+    with fenced_scene(lab.cloud(request.param)) as scene:
+        yield Site(policy_host(lab.directory, request.param), scene)
 
 
-@contextmanager
-def made_site(lab: TestLab, cloud: str) -> Iterator[Site]:
-    with fenced_scene(lab.cloud(cloud)) as scene:
-        site = Site(policy_host(lab.directory, cloud), scene)
-        try:
-            yield site
-        finally:
-            site.clear()
+@pytest.fixture
+def site(shared_site: Site) -> Iterator[Site]:
+    """Without a fence, before and after each test."""
+    try:
+        yield shared_site
+    finally:
+        if shared_site.is_up:
+            shared_site.lift_fence()
+        shared_site.clear()
 
 
 def statuses(site: Site, *, writes: bool) -> dict[tuple[str, str], int]:
@@ -96,12 +106,13 @@ def test_in_force_on_the_next_request_and_lifted_on_the_next(site: Site) -> None
     assert 403 not in {sibling.write(s) for s in SERVICES}
     network = site.scene.cloud.network.create_network(name="polb-admin", project_id=site.scene.project_id)
     site.scene.cloud.network.delete_network(network)
+    users_keep_what_is_their_own(site)
     site.lift_fence()
     assert statuses(site, writes=True) == before
 
 
-def test_users_keep_what_is_their_own(site: Site) -> None:
-    site.raise_fence()
+def users_keep_what_is_their_own(site: Site) -> None:
+    """Under the fence."""
     member = site.scene.members["password"]
     key = member.ask("nova", "POST", "/os-keypairs", {"keypair": {"name": "polb", "public_key": PUBLIC_KEY}})
     assert key.status_code in (200, 201), key.text
@@ -114,60 +125,57 @@ def test_users_keep_what_is_their_own(site: Site) -> None:
     assert out.status_code == 204, out.text
 
 
-def test_what_a_service_began_before_may_end(lab: TestLab) -> None:
+@pytest.mark.parametrize("shared_site", ["old"], indirect=True, scope="module")
+def test_what_a_service_began_before_may_end(site: Site) -> None:
     """Nova asks Neutron for the port of a server with the member's own token, which is fenced by then, and its service token."""
-    with made_site(lab, "old") as site:
-        cloud, member = site.scene.cloud, site.scene.members["password"]
-        network = cloud.network.create_network(name="polb", project_id=site.scene.project_id)
-        cloud.network.create_subnet(
-            network_id=network.id, ip_version=4, cidr="10.9.8.0/24", project_id=site.scene.project_id
-        )
-        flavor = cloud.compute.create_flavor(name=f"polb-{network.id}", ram=64, vcpus=1, disk=1)
-        image = cloud.create_image(
-            f"polb-{network.id}",
-            data=b"x" * 1024,
-            disk_format="raw",
-            container_format="bare",
-            visibility="public",
-        )
-        body = {
-            "name": "polb",
-            "flavorRef": flavor.id,
-            "imageRef": image.id,
-            "networks": [{"uuid": network.id}],
-        }
-        # Nova last: its asking for the port is sure to come when Neutron is closed already
-        site.raise_fence([s for s in SERVICES if s != "nova"])
-        made = member.ask("nova", "POST", "/servers", {"server": body})
-        assert made.status_code == 202, made.text
-        site.raise_fence(["nova"])
-        server = made.json()["server"]["id"]
-        eventually("it is built", lambda: cloud.compute.get_server(server).status != "BUILD")
-        assert cloud.compute.get_server(server).status == "ACTIVE"
-        assert member.ask("nova", "DELETE", f"/servers/{server}").status_code == 403
-        assert member.ask("nova", "POST", f"/servers/{server}/action", {"suspend": None}).status_code == 403
-        log = member.ask("nova", "POST", f"/servers/{server}/action", {"os-getConsoleOutput": {}})
-        assert log.status_code != 403, log.text
-        cloud.compute.delete_flavor(flavor)
-        cloud.image.delete_image(image)
+    cloud, member = site.scene.cloud, site.scene.members["password"]
+    network = cloud.network.create_network(name="polb", project_id=site.scene.project_id)
+    cloud.network.create_subnet(
+        network_id=network.id, ip_version=4, cidr="10.9.8.0/24", project_id=site.scene.project_id
+    )
+    flavor = cloud.compute.create_flavor(name=f"polb-{network.id}", ram=64, vcpus=1, disk=1)
+    image = cloud.create_image(
+        f"polb-{network.id}",
+        data=b"x" * 1024,
+        disk_format="raw",
+        container_format="bare",
+        visibility="public",
+    )
+    body = {
+        "name": "polb",
+        "flavorRef": flavor.id,
+        "imageRef": image.id,
+        "networks": [{"uuid": network.id}],
+    }
+    # Nova last: its asking for the port is sure to come when Neutron is closed already
+    site.raise_fence([s for s in SERVICES if s != "nova"])
+    made = member.ask("nova", "POST", "/servers", {"server": body})
+    assert made.status_code == 202, made.text
+    site.raise_fence(["nova"])
+    server = made.json()["server"]["id"]
+    eventually("it is built", lambda: cloud.compute.get_server(server).status != "BUILD")
+    assert cloud.compute.get_server(server).status == "ACTIVE"
+    assert member.ask("nova", "DELETE", f"/servers/{server}").status_code == 403
+    assert member.ask("nova", "POST", f"/servers/{server}/action", {"suspend": None}).status_code == 403
+    log = member.ask("nova", "POST", f"/servers/{server}/action", {"os-getConsoleOutput": {}})
+    assert log.status_code != 403, log.text
+    cloud.compute.delete_flavor(flavor)
+    cloud.image.delete_image(image)
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
+@pytest.mark.parametrize("cloud", CLOUDS)
+def test_a_text_that_would_shut_everybody_out_is_refused(lab: TestLab, cloud: str) -> None:
+    host = policy_host(lab.directory, cloud)
+    before = host.view("nova")
+    for text in (
         "{not: [yaml",
         "just words",
         '"os_compute_api:servers:create": "role:admin or or"',
         '"os_compute_api:servers:create": "nonsense"',
         '"os_compute_api:servers:create": "rule:no_such_rule"',
-    ],
-)
-@pytest.mark.parametrize("cloud", CLOUDS)
-def test_a_text_that_would_shut_everybody_out_is_refused(lab: TestLab, cloud: str, text: str) -> None:
-    host = policy_host(lab.directory, cloud)
-    before = host.view("nova")
-    with pytest.raises(InvalidInputError):
-        host.write("nova", text, expected=before.version)
+    ):
+        with pytest.raises(InvalidInputError):
+            host.write("nova", text, expected=before.version)
     with pytest.raises(InvalidInputError):
         host.judge("nova", [Persona("p", ("member",), A)], text)
     assert host.view("nova").version == before.version
@@ -181,9 +189,8 @@ def test_neutron_is_not_given_a_check_that_it_stumbles_over(lab: TestLab) -> Non
         )
 
 
-@pytest.mark.parametrize("cloud", CLOUDS)
-def test_two_writers_at_once_lose_nothing(lab: TestLab, cloud: str) -> None:
-    host = policy_host(lab.directory, cloud)
+def test_two_writers_at_once_lose_nothing(lab: TestLab) -> None:
+    host = policy_host(lab.directory, "old")
     standing: list[FencedTenant] = []
     conflicts = []
 

@@ -68,9 +68,9 @@ def test_the_fenced_pass_no_rule_that_writes_and_everybody_else_what_he_did(
         assert passing(during, who) == passing(before, who) - writes, who.name
     for who in UNTOUCHED:
         assert passing(during, who) == passing(before, who), who.name
-    # what holds without us, said rule by rule, is what holds without us; and it is again after lifting
+    # what holds without us, said rule by rule, is what holds without us; and lifting leaves one or the other
     assert host.judge(service, everybody, neutral_text(view)) == before
-    assert host.judge(service, everybody, lifted_text(view)) == before
+    assert lifted_text(view) in {"", neutral_text(view)}
     for rule in STILL_READING:
         assert rule not in writes
 

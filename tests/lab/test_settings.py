@@ -12,9 +12,15 @@ pytestmark = pytest.mark.lab
 CLOUDS = ("old", "new")
 
 
-def told(lab: TestLab, cloud: str) -> dict[str, Any]:
+@pytest.fixture(scope="module", params=CLOUDS)
+def cloud(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def ours(populated: TestLab, cloud: str) -> dict[str, Any]:
     """The known values, freshly read."""
-    found = lab.console.ok("env", "settings", cloud, "--refresh")["settings"]
+    found = populated.console.ok("env", "settings", cloud, "--refresh")["settings"]
     return {key: one["value"] for key, one in found.items() if one["known"]}
 
 
@@ -22,9 +28,7 @@ def names(rows: list[dict[str, Any]], field: str = "Name") -> list[str]:
     return sorted(row[field] for row in rows)
 
 
-@pytest.mark.parametrize("cloud", CLOUDS)
-def test_services_and_release(populated: TestLab, cloud: str) -> None:
-    ours = told(populated, cloud)
+def test_services_and_release(populated: TestLab, cloud: str, ours: dict[str, Any]) -> None:
     assert ours["release.name"] == {"old": "2023.1", "new": "2026.2"}[cloud]
     catalog = populated.console.openstack(cloud, "catalog", "list")
     former = {"volumev3": "block-storage"}
@@ -33,9 +37,8 @@ def test_services_and_release(populated: TestLab, cloud: str) -> None:
     assert ours["service.compute.max_microversion"] in {v["Max Microversion"] for v in versions}
 
 
-@pytest.mark.parametrize("cloud", CLOUDS)
-def test_contents(populated: TestLab, cloud: str) -> None:
-    ours, ask = told(populated, cloud), populated.console.openstack
+def test_contents(populated: TestLab, cloud: str, ours: dict[str, Any]) -> None:
+    ask = populated.console.openstack
     assert names(ours["contents.flavors"], "name") == names(ask(cloud, "flavor", "list", "--all"))
     for row in ask(cloud, "flavor", "list", "--all"):
         mine = next(one for one in ours["contents.flavors"] if one["name"] == row["Name"])
@@ -51,9 +54,8 @@ def test_contents(populated: TestLab, cloud: str) -> None:
     assert {(role["name"], other) for role in ours["contents.roles"] for other in role["implies"]} == implied
 
 
-@pytest.mark.parametrize("cloud", CLOUDS)
-def test_networks(populated: TestLab, cloud: str) -> None:
-    ours, ask = told(populated, cloud), populated.console.openstack
+def test_networks(populated: TestLab, cloud: str, ours: dict[str, Any]) -> None:
+    ask = populated.console.openstack
     networks = ask(cloud, "network", "list", "--long")
     assert ours["network.types_in_use"] == sorted({row["Network Type"] for row in networks})
     extensions = ask(cloud, "extension", "list", "--network")
@@ -73,9 +75,8 @@ def test_networks(populated: TestLab, cloud: str) -> None:
     assert ours["network.agent_binaries"] == sorted({row["Binary"] for row in agents})
 
 
-@pytest.mark.parametrize("cloud", CLOUDS)
-def test_storage(populated: TestLab, cloud: str) -> None:
-    ours, ask = told(populated, cloud), populated.console.openstack
+def test_storage(populated: TestLab, cloud: str, ours: dict[str, Any]) -> None:
+    ask = populated.console.openstack
     (default,) = ask(cloud, "volume", "type", "list", "--default")
     assert ours["storage.cinder.default_type"] == default["Name"]
     services = ask(cloud, "volume", "service", "list")
@@ -88,9 +89,8 @@ def test_storage(populated: TestLab, cloud: str) -> None:
     }
 
 
-@pytest.mark.parametrize("cloud", CLOUDS)
-def test_compute(populated: TestLab, cloud: str) -> None:
-    ours, machine = told(populated, cloud), populated.cloud(cloud)
+def test_compute(populated: TestLab, cloud: str, ours: dict[str, Any]) -> None:
+    machine = populated.cloud(cloud)
     hypervisors = populated.console.openstack(cloud, "hypervisor", "list", "--long")
     if not hypervisors:
         assert not {"compute.hypervisors", "compute.cpu_models"} & ours.keys()
@@ -112,9 +112,7 @@ def test_compute(populated: TestLab, cloud: str) -> None:
         assert {ours[f"compute.{key}_allocation_ratio"]} == ratios
 
 
-@pytest.mark.parametrize("cloud", CLOUDS)
-def test_quotas(populated: TestLab, cloud: str) -> None:
-    ours = told(populated, cloud)
+def test_quotas(populated: TestLab, cloud: str, ours: dict[str, Any]) -> None:
     theirs = {row["Resource"]: row["Limit"] for row in populated.console.openstack(cloud, "quota", "show", "--default")}  # fmt: skip
     for ours_name, theirs_name in (
         ("nova.cores", "cores"),

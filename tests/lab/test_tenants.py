@@ -17,12 +17,12 @@ from tests.lab.peopled_tenant import PeopledTenant, peopled_tenant
 pytestmark = pytest.mark.lab
 
 
-@pytest.fixture(params=["old", "new"])
+@pytest.fixture(scope="module", params=["old", "new"])
 def cloud(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def admin(lab: TestLab, cloud: str) -> Connection:
     return lab.cloud(cloud)
 
@@ -34,8 +34,9 @@ def tenants(lab: TestLab, cloud: str) -> Iterator[OpenStackTenants]:
         yield driver
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def peopled(admin: Connection) -> Iterator[PeopledTenant]:
+    """One for all tests: each puts back what it changes."""
     with peopled_tenant(admin, "test-tenants") as tenant:
         yield tenant
 
