@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 BIN := .venv/bin
 
-.PHONY: help setup demo test check unit lint format lock wheel clean
+.PHONY: help setup demo test long check unit lint format lock wheel clean
 
 help: ## show this
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -14,12 +14,16 @@ setup: ## Debian packages, .venv, .venv/bin/pumphouse
 demo: setup ## the main job: two real clouds, a node leaves one and serves in the other
 	@$(BIN)/python tools/demo.py
 
-test: setup ## everything: checks, unit, databases, crashes, the real clouds
+test: setup ## checks, unit, databases, crashes, the real clouds
 	@tools/test
 
+long: setup ## series on the real clouds that `make test` has no time for
+	@tools/long
+
+# pytest keeps the tests as it has compiled them, also where Python is told to keep nothing: that is 2 s of each process
 check: setup ## lint, types, import rules, unit tests
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check --quiet . && $(BIN)/mypy && $(BIN)/lint-imports >/dev/null \
-	  && $(BIN)/pytest -q -n 2 -m "not lab and not database and not crash" tests
+	  && PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -q -n 2 -m "not lab and not database and not crash" tests
 
 lint: setup ## ruff, mypy, import-linter alone
 	@$(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports
