@@ -53,6 +53,11 @@ class Records:
         )
         return rows[0][0] if rows else None
 
+    def has_ended(self, operation: str) -> bool:
+        """Whether it is done, or undone: a kill may come too late."""
+        ended = f"SELECT id FROM operations WHERE id = '{operation}' AND status IN ('done', 'undone')"
+        return bool(self._rows(ended))
+
     def failures(self) -> Sequence[tuple[str, ...]]:
         """(kind of operation, step, item, error) of all that has failed and was not mended."""
         items = self._rows(

@@ -151,6 +151,7 @@ def killed_and_resumed(lab: TestLab, name: str, step: str, wait_s: float, *more:
     return operation
 
 
+@pytest.mark.long
 def test_killed_while_it_builds_it_goes_on_and_leaves_nothing_when_undone(lab: TestLab) -> None:
     operation = killed_and_resumed(lab, "cut", "build", 2.0)
     assert lab.console.openstack("cut", "network", "list")
