@@ -1,6 +1,6 @@
 """Puts calls that come at the same time together into one request; the drivers of network kinds create and read through it.
 
-The first caller waits until nobody has come for 20 ms, and carries them all; who comes while a request is under way goes with the next one. So a lone
+The first caller waits 20 ms for others, again as long as others come, and carries them all; who comes while a request is under way goes with the next one. So a lone
 caller loses next to nothing, and twenty threads that make twenty networks need one request, also on a machine that is busy.
 """
 
@@ -28,9 +28,7 @@ _REFUSALS: Final = (BusyError, CloudRefusedError, CredentialsError, NotFoundErro
 
 
 _WINDOWS: Final = 12
-"""For how many times the window we wait for others at most."""
-_LOOKS: Final = 5
-"""How often we look within a window: it ends that long after the last one has come."""
+"""How often we wait for others at most."""
 _PATIENCE_S: Final = 3.0
 """For those who are known to be on their way."""
 
@@ -118,16 +116,11 @@ class Batcher(Generic[Q, A]):
         until = self._clock.monotonic() + _PATIENCE_S
         while self._coming() and len(self._waiting) < self._size and self._clock.monotonic() < until:
             self._clock.sleep(self._window_s)
-        came, changed = 0, self._clock.monotonic()
-        until = changed + _WINDOWS * self._window_s
-        while True:
-            self._clock.sleep(self._window_s / _LOOKS)
-            now = self._clock.monotonic()
-            if len(self._waiting) >= self._size or now >= until:
-                return
-            if len(self._waiting) != came:
-                came, changed = len(self._waiting), now
-            elif now - changed >= self._window_s:
+        came = 0
+        for _ in range(_WINDOWS):
+            self._clock.sleep(self._window_s)
+            before, came = came, len(self._waiting)
+            if came in (before, 1) or came >= self._size:
                 return
 
     def _send(self, batch: Sequence[_Call[Q, A]]) -> None:
