@@ -26,7 +26,7 @@ def main(directory: Path) -> None:
                 )
     if slow:
         print(
-            "the lab's minutes:",
+            "the lab's slowest:",
             ", ".join(f"{n.rsplit('.', 1)[-1]} {s} s" for n, s in slow.most_common(SLOWEST)),
         )
     print(*bad, sep="\n", end="\n" if bad else "")

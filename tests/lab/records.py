@@ -53,10 +53,9 @@ class Records:
         )
         return rows[0][0] if rows else None
 
-    def has_ended(self, operation: str) -> bool:
-        """Whether it is done, or undone: a kill may come too late."""
-        ended = f"SELECT id FROM operations WHERE id = '{operation}' AND status IN ('done', 'undone')"
-        return bool(self._rows(ended))
+    def stands_at(self, operation: str, status: str) -> bool:
+        """Whether an operation has come to this status: a kill may come too late."""
+        return bool(self._rows(f"SELECT id FROM operations WHERE id = '{operation}' AND status = '{status}'"))
 
     def failures(self) -> Sequence[tuple[str, ...]]:
         """(kind of operation, step, item, error) of all that has failed and was not mended."""

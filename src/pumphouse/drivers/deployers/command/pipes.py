@@ -19,7 +19,7 @@ class _Stream:
         self.is_stdout = is_stdout
         self.owed = 0
         self._max_line = max_line
-        self._begun = b""
+        self._begun = bytearray()
         os.set_blocking(pipe.fileno(), False)
 
     def read(self) -> Iterator[str] | None:
@@ -32,12 +32,15 @@ class _Stream:
         return self._lines(found) if found else None
 
     def _lines(self, found: bytes) -> Iterator[str]:
-        *whole, self._begun = (self._begun + found).split(b"\n")
-        for line in whole:
-            yield from self._pieces(line)
+        # only what is new is looked through: an answer may be megabytes long and comes in pieces
+        first, *others = found.split(b"\n")
+        self._begun += first
+        for line in others:
+            yield from self._pieces(bytes(self._begun))
+            self._begun = bytearray(line)
         # a line without an end must not fill the memory
         while len(self._begun) >= self._max_line:
-            yield _text(self._begun[: self._max_line])
+            yield _text(bytes(self._begun[: self._max_line]))
             self._begun = self._begun[self._max_line :]
 
     def _pieces(self, line: bytes) -> Iterator[str]:
@@ -47,8 +50,8 @@ class _Stream:
     def rest(self) -> Iterator[str]:
         """What came without the end of a line."""
         if self._begun:
-            yield _text(self._begun)
-            self._begun = b""
+            yield _text(bytes(self._begun))
+            self._begun = bytearray()
 
     def waiting(self) -> int:
         """How many bytes lie in the pipe. FIONREAD, tty_ioctl(4)."""
