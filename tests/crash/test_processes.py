@@ -22,6 +22,9 @@ from tests.fakes.marks import MarkWorkflow, World
 if TYPE_CHECKING:
     from pumphouse.ports.toolbox import Toolbox
 
+# what they show is said in seconds
+pytestmark = pytest.mark.timed
+
 ONCE = Counter(
     {("do", mark): 1 for mark in ("prepare", "commit", "finish", *(f"move-{n}" for n in range(6)))}
 )

@@ -17,8 +17,8 @@ from pumphouse.drivers.deployers.command.scrub import Scrubber
 from pumphouse.ports.deployer import NodeDeployState, Role
 from tests.unit.deployers.sites import calls, environment, options, put_node
 
-# scripts run as processes
-pytestmark = pytest.mark.crash
+# scripts run as processes, with times to keep
+pytestmark = [pytest.mark.crash, pytest.mark.timed]
 
 
 def deployer(directory: Path, mode: str = "", **more: Any) -> CommandDeployer:

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -16,6 +17,9 @@ from pumphouse.engine.settings import EngineSettings
 from tests.fakes.clock import FakeClock
 from tests.fakes.marks import MarkWorkflow, ParentWorkflow, World
 
+LONG_S = 60.0
+"""Nothing takes so long, even where clouds leave hardly anything of the machine."""
+
 
 class Bench:
     """Everything that an engine test needs."""
@@ -24,6 +28,8 @@ class Bench:
         self.world = World()
         self.clock = FakeClock()
         self.stores = Stores(url, clock=self.clock)
+        self._looks, self._looked = 0, threading.Condition()
+        self.stores.beat = self._count_looks(self.stores.beat)  # type: ignore[method-assign]
         self.engines: list[Engine] = []
         self.engine = self.another()
 
@@ -58,6 +64,24 @@ class Bench:
                 act()
 
         self.world.hook = hook
+
+    def heeded(self) -> None:
+        """Wait until the watch has heard of every wish that was made so far, however little of the processor it gets.
+
+        A look that begins after the wish reads it; that another begins behind it says that the first was carried out.
+        """
+        with self._looked:
+            before = self._looks
+            assert self._looked.wait_for(lambda: self._looks >= before + 2, LONG_S), "the watch does not look"
+
+    def _count_looks(self, beat: Callable[..., Any]) -> Callable[..., Any]:
+        def counted(*args: Any, **kwargs: Any) -> Any:
+            with self._looked:
+                self._looks += 1
+                self._looked.notify_all()
+            return beat(*args, **kwargs)
+
+        return counted
 
     def types(self) -> list[str]:
         return [event.type for event in self.stores.events(limit=1000)]

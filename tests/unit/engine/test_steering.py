@@ -11,12 +11,11 @@ from pumphouse.domain.operation import TRANSITIONS, ItemStatus, OperationStatus,
 from pumphouse.engine.step import NewItem, StepContext
 from pumphouse.ports.store import Change
 from tests.fakes.marks import MarkItems
-from tests.unit.engine.conftest import Bench
+from tests.unit.engine.conftest import LONG_S, Bench
 
 pytestmark = pytest.mark.crash
 
 S = OperationStatus
-LONG_S = 20.0
 
 
 def until(bench: Bench, operation: str, *statuses: S) -> None:
@@ -31,7 +30,7 @@ def until(bench: Bench, operation: str, *statuses: S) -> None:
 def test_pause_stops_between_items_and_resume_goes_on(bench: Bench) -> None:
     operation = bench.submit(count=8, parallel=1)
     other = bench.another()
-    bench.at("move-2:before", lambda: (other.pause(operation), threading.Event().wait(0.2)))
+    bench.at("move-2:before", lambda: (other.pause(operation), bench.heeded()))
     paused = bench.engine.run(operation)
     assert paused.status is S.PAUSED
     assert paused.owner is None
@@ -70,7 +69,7 @@ def test_a_wish_between_claim_and_beginning_is_heeded(
 @pytest.mark.parametrize("verb", ["resume", "retry", "undo"])
 def test_cancel_leaves_a_way_on_and_back(bench: Bench, verb: str) -> None:
     operation = bench.submit(count=4, parallel=1)
-    bench.at("move-1:after", lambda: (bench.engine.cancel(operation), threading.Event().wait(0.2)))
+    bench.at("move-1:after", lambda: bench.engine.cancel(operation))
     assert bench.engine.run(operation).status is S.CANCELLED
     getattr(bench.engine, verb)(operation)
     ended = bench.engine.run(operation)
@@ -220,7 +219,7 @@ def test_close_lets_another_go_on_at_once(bench: Bench) -> None:
     assert reached.wait(LONG_S)
     closing = threading.Thread(target=bench.engine.close)
     closing.start()
-    threading.Event().wait(0.05)
+    assert bench.engine._shutdown.wait(LONG_S)
     go_on.set()
     closing.join(LONG_S)
     left = bench.engine.operation(operation)
@@ -279,7 +278,8 @@ class TestChildren:
 
     def test_pause_reaches_its_items(self, bench: Bench) -> None:
         operation = bench.submit("parent", count=8, parallel=1)
-        bench.at("move-2:before", lambda: (bench.engine.pause(operation), threading.Event().wait(0.2)))
+        # the wish is the parent's; the child hears of it from the watch
+        bench.at("move-2:before", lambda: (bench.engine.pause(operation), bench.heeded()))
         assert bench.engine.run(operation).status is S.PAUSED
         assert len(bench.world.journal) == 5
         bench.engine.resume(operation)
@@ -325,7 +325,7 @@ class TestChildren:
 def test_every_wish_is_recorded_with_who_asked(bench: Bench) -> None:
     operation = bench.submit(count=4, parallel=1)
     other = bench.another()
-    bench.at("move-1:before", lambda: (other.pause(operation, actor="eve"), threading.Event().wait(0.2)))
+    bench.at("move-1:before", lambda: (other.pause(operation, actor="eve"), bench.heeded()))
     assert bench.engine.run(operation).status is S.PAUSED
     bench.engine.resume(operation, actor="ann")
     bench.fail_at({"move-3:before": CloudRefusedError("no")})
