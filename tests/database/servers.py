@@ -66,7 +66,7 @@ class Postgres:
         return f"postgresql+psycopg://postgres@/{name}?host={self._directory}"
 
     def _run(self, command: list[str]) -> None:
-        subprocess.run(self._as_user(command), check=True, capture_output=True, cwd="/")
+        _install(self._as_user(command))
 
     def _as_user(self, command: list[str]) -> list[str]:
         if not self._user:
@@ -84,9 +84,7 @@ class MariaDb:
         data = self._directory / "data"
         user = ["--user=root"] if os.geteuid() == 0 else []
         options = ["--no-defaults", f"--datadir={data}", *user]
-        subprocess.run(
-            [install, *options, "--auth-root-authentication-method=normal"], check=True, capture_output=True
-        )
+        _install([install, *options, "--auth-root-authentication-method=normal"])
         self._log = (self._directory / "log").open("wb")
         command = [
             mariadbd,
@@ -135,6 +133,11 @@ def _program(name: str) -> str:
             "PUMPHOUSE_SKIP_DATABASES=1 to leave these tests out"
         )
     return found
+
+
+def _install(command: list[str]) -> None:
+    ended = subprocess.run(command, capture_output=True, text=True, cwd="/")
+    assert ended.returncode == 0, f"{command[0]} ended with {ended.returncode}:\n{ended.stdout}{ended.stderr}"
 
 
 def _unprivileged() -> str:
