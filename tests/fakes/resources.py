@@ -102,6 +102,16 @@ class FakeResources(Resources):
         return FakeSecrets(self, kind) if kind is K.EC2_KEY else FakeKind(self, kind)
 
     @override
+    def expect(self) -> None:
+        """There is nothing to wait for."""
+
+    @override
+    def candidates(
+        self, tenant_id: str, wanted: Mapping[ResourceKind, Sequence[Resource]]
+    ) -> Mapping[ResourceKind, Sequence[Resource]]:
+        return {kind: self.kind(kind).candidates(tenant_id, each) for kind, each in wanted.items()}
+
+    @override
     def read(self, kind: ResourceKind, id: str) -> Resource | None:
         return next(iter(self.kind(kind).named([id])), None)
 

@@ -118,6 +118,16 @@ class Resources(Protocol):
         """
         ...
 
+    def expect(self) -> None:
+        """Somebody will soon ask: log in beside whatever he does meanwhile. Never fails; what goes wrong is told to who asks."""
+        ...
+
+    def candidates(
+        self, tenant_id: str, wanted: Mapping[ResourceKind, Sequence[Resource]]
+    ) -> Mapping[ResourceKind, Sequence[Resource]]:
+        """What the drivers of these kinds answer to `candidates`, asked side by side; nothing for a kind that the cloud has no service for."""
+        ...
+
     def read(self, kind: ResourceKind, id: str) -> Resource | None:
         """One thing, freshly read; None when it is gone."""
         ...

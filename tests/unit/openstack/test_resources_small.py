@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pumphouse.domain.errors import ConflictError, CredentialsError, DeadlineError
+from pumphouse.domain.errors import CloudFaultError, ConflictError, CredentialsError, DeadlineError
 from pumphouse.domain.resource import Resource, ResourceKind, ref
 from pumphouse.drivers.openstack.access import CloudSettings
 from pumphouse.drivers.openstack.resources.resources import OpenStackResources
@@ -341,3 +341,35 @@ def test_waiting_ends_with_what_it_waited_for_or_with_its_deadline() -> None:
     assert until(clock, "it", lambda: next(seen), 60) == "there"
     with pytest.raises(DeadlineError, match="waited 60 s in vain for it"):
         until(clock, "it", lambda: None, 60)
+
+
+def test_candidates_of_several_kinds_are_those_of_each(
+    cloud: ResourceCloud, resources: OpenStackResources
+) -> None:
+    kinds = (ResourceKind.QUOTA, ResourceKind.FLAVOR, ResourceKind.VOLUME_TYPE)
+    wanted = {
+        ResourceKind.QUOTA: of(resources, ResourceKind.QUOTA),
+        ResourceKind.FLAVOR: resources.kind(ResourceKind.FLAVOR).named(["1"]),
+        ResourceKind.VOLUME_TYPE: resources.kind(ResourceKind.VOLUME_TYPE).named(["type-1"]),
+    }
+    found = resources.candidates(TENANT, wanted)
+    assert found == {kind: resources.kind(kind).candidates(TENANT, wanted[kind]) for kind in kinds}
+    assert all(found.values())
+
+
+def test_who_is_expected_has_logged_in_once(cloud: ResourceCloud, resources: OpenStackResources) -> None:
+    resources.expect()
+    assert of(resources, ResourceKind.QUOTA)
+    assert [r.path for r in cloud.log if r.path.endswith("/auth/tokens")] == ["/auth/tokens"]
+
+
+def test_a_cloud_that_is_down_is_told_to_who_asks_not_to_who_expects() -> None:
+    with ResourceCloud() as gone:
+        auth = gone.auth
+    lost = OpenStackResources(
+        "old", CloudSettings("sim", "password", auth, connect_s=0.2, read_s=0.2), FakeClock()
+    )
+    lost.expect()
+    with pytest.raises(CloudFaultError):
+        lost.kind(ResourceKind.FLAVOR)
+    lost.close()

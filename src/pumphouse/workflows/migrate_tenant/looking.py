@@ -87,12 +87,13 @@ def look(
         NotFoundError: no such tenant.
     """
     source, tenant_id, destination = params["environment"], params["tenant"], params["destination"]
+    there = tools.resources(destination)
+    there.expect()
     inventory = take_inventory(tools, source, tenant_id)
     seen = {each.key for each in inventory.resources}
     inventory = replace(
         inventory, resources=[*inventory.resources, *(each for each in known if each.key not in seen)]
     )
-    there = tools.resources(destination)
     moves = tools.moves.moves(source, tenant_id, destination)
     scene = Scene(
         source=inventory,
@@ -102,12 +103,12 @@ def look(
         present=present(there, moves),
         left_out=unselected(inventory, params["include"], params["exclude"]),
     )
-    first = {kind: _candidates(scene, there, kind, "") for kind in _FIRST if kind in kinds}
+    first = _candidates(scene, there, [kind for kind in kinds if kind in _FIRST], "")
     tenant = destination_tenant(replace(scene, candidates=first))
-    rest = {kind: _candidates(scene, there, kind, tenant) for kind in kinds if kind not in _FIRST | _OF_USERS}
+    rest = _candidates(scene, there, [kind for kind in kinds if kind not in _FIRST | _OF_USERS], tenant)
     scene = replace(scene, candidates={**first, **rest})
-    last = {kind: _of_users(scene, there, kind, tenant) for kind in kinds if kind in _OF_USERS}
-    return replace(scene, candidates={**scene.candidates, **last})
+    last = [_of_users(scene, there, kind, tenant) for kind in kinds if kind in _OF_USERS]
+    return replace(scene, candidates={k: v for found in (scene.candidates, *last) for k, v in found.items()})
 
 
 def destination_tenant(scene: Scene) -> str:
@@ -169,7 +170,9 @@ def _referred(driver: KindDriver, ids: Sequence[str]) -> Sequence[Resource]:
     return driver.referred(ids) if isinstance(driver, Refers) else driver.named(ids)
 
 
-def _of_users(scene: Scene, there: Resources, kind: ResourceKind, tenant_id: str) -> Sequence[Resource]:
+def _of_users(
+    scene: Scene, there: Resources, kind: ResourceKind, tenant_id: str
+) -> Mapping[ResourceKind, Sequence[Resource]]:
     """As `_candidates`, of the users who are in the destination already."""
     people = [each for each in scene.source.resources if each.kind in _FIRST | {ResourceKind.USER}]
     rows = plan_rows(replace(scene, source=replace(scene.source, resources=people)))
@@ -180,15 +183,19 @@ def _of_users(scene: Scene, there: Resources, kind: ResourceKind, tenant_id: str
         if each.fields["user"][REF] in ids
     ]
     known = [*(each for each in scene.source.resources if each.kind is not kind), *theirs]
-    return _candidates(replace(scene, source=replace(scene.source, resources=known)), there, kind, tenant_id)
+    return _candidates(
+        replace(scene, source=replace(scene.source, resources=known)), there, [kind], tenant_id
+    )
 
 
-def _candidates(scene: Scene, there: Resources, kind: ResourceKind, tenant_id: str) -> Sequence[Resource]:
-    declared = scene.kinds[kind]
-    wanted = [replace(each, name=name_there(each, declared, scene.choices)) for each in scene.source.of(kind)]
-    if not wanted or (declared.identity is Identity.OWN and declared.chosen is None):
-        return []
-    try:
-        return there.kind(kind).candidates(tenant_id, wanted)
-    except NotFoundError:
-        return []
+def _candidates(
+    scene: Scene, there: Resources, kinds: Sequence[ResourceKind], tenant_id: str
+) -> Mapping[ResourceKind, Sequence[Resource]]:
+    """By kind, what may already stand for something there."""
+    wanted: dict[ResourceKind, Sequence[Resource]] = {}
+    for kind in kinds:
+        declared = scene.kinds[kind]
+        named = [replace(r, name=name_there(r, declared, scene.choices)) for r in scene.source.of(kind)]
+        if named and not (declared.identity is Identity.OWN and declared.chosen is None):
+            wanted[kind] = named
+    return there.candidates(tenant_id, wanted) if wanted else {}

@@ -82,6 +82,21 @@ class OpenStackResources(Resources):
         return driver
 
     @override
+    def expect(self) -> None:
+        # nobody looks at what came of it: whoever asks first would meet the same error, and has more patience
+        self._pool.submit(self._http.services)
+
+    @override
+    def candidates(
+        self, tenant_id: str, wanted: Mapping[ResourceKind, Sequence[Resource]]
+    ) -> Mapping[ResourceKind, Sequence[Resource]]:
+        with reading_once():
+            found = self._each(
+                [partial(self._candidates, kind, tenant_id, each) for kind, each in wanted.items()]
+            )
+        return dict(zip(wanted, found, strict=True))
+
+    @override
     def read(self, kind: ResourceKind, id: str) -> Resource | None:
         return next((each for each in self.kind(kind).named([id]) if each.id == id), None)
 
@@ -127,10 +142,21 @@ class OpenStackResources(Resources):
             return []
         return driver.referred(ids) if isinstance(driver, Refers) else driver.named(ids)
 
+    def _candidates(
+        self, kind: ResourceKind, tenant_id: str, wanted: Sequence[Resource]
+    ) -> Sequence[Resource]:
+        try:
+            return self.kind(kind).candidates(tenant_id, wanted)
+        except NotFoundError:
+            return []
+
     def _side_by_side(self, calls: Sequence[Callable[[], Sequence[Resource]]]) -> list[Resource]:
+        return [resource for answer in self._each(calls) for resource in answer]
+
+    def _each(self, calls: Sequence[Callable[[], Sequence[Resource]]]) -> list[Sequence[Resource]]:
         futures = [self._pool.submit(carried(call)) for call in calls]
         try:
-            return [resource for future in futures for resource in future.result()]
+            return [future.result() for future in futures]
         finally:
             for future in futures:
                 future.cancel()
