@@ -147,13 +147,7 @@ def build_application(settings: "Settings", *, clock: Clock | None = None) -> Ap
         try_deployer=deployer_of,
         changed=tools.forget,
     )
-    operations = Operations(
-        engine,
-        begin=partial(_expect_engine, engine),
-        store=stores,
-        clock=clock,
-        owner_timeout_s=settings.owner_timeout_s,
-    )
+    operations = Operations(engine, store=stores, clock=clock, owner_timeout_s=settings.owner_timeout_s)
     tenants = Tenants(environments=environments, tools=tools)
     services = Services(
         environments=environments,
@@ -337,19 +331,6 @@ def _configure_logs(settings: "Settings", *, to_stderr: bool) -> None:
     from pumphouse.drivers import logs
 
     logs.configure(level=settings.log_level, file=None if to_stderr else settings.log)
-
-
-def _expect_engine(engine: "_Once[Engine]") -> None:
-    """Import in a thread of its own what it needs; nothing is made yet, so that nobody has to wait for it or close it."""
-    if not engine.made:
-        threading.Thread(target=_import_engine, name="imports", daemon=True).start()
-
-
-def _import_engine() -> None:
-    from pumphouse.engine.engine import Engine
-
-    del Engine
-    _workflows()
 
 
 def _engine(settings: "Settings", stores: "Stores", tools: "DriverToolbox", clock: Clock) -> "Engine":

@@ -30,7 +30,6 @@ def start(
     """Plan only, or plan and start. With `sent`, the request as its caller wrote it, a repeated one is answered before `params` are looked for:
     what it names may be gone by now.
     """
-    services.operations.expect()
     if dry_run:
         return planned(services, kind, params() if callable(params) else params)
     if sent is not None:

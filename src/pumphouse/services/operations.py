@@ -33,7 +33,7 @@ GOES_ON = frozenset({Action.RESUME, Action.RETRY, Action.SKIP, Action.UNDO})
 
 
 class Operations:
-    """Durable runs of workflows. `runner` makes the engine, which is slow to import, when it is needed first; `begin` starts to make it beside other work. An owner whose heartbeat is older than `owner_timeout_s` seconds counts as nobody."""
+    """Durable runs of workflows. `runner` makes the engine, which is slow to import, when it is needed first. An owner whose heartbeat is older than `owner_timeout_s` seconds counts as nobody."""
 
     def __init__(
         self,
@@ -42,17 +42,11 @@ class Operations:
         store: OperationStore,
         clock: Clock,
         owner_timeout_s: float = 15.0,
-        begin: Callable[[], None] = lambda: None,
     ) -> None:
         self._runner = runner
-        self._begin = begin
         self._store = store
         self._clock = clock
         self._owner_timeout_s = owner_timeout_s
-
-    def expect(self) -> None:
-        """Something will soon be planned: get ready for it beside whatever the caller looks for in a cloud meanwhile."""
-        self._begin()
 
     def plan(self, kind: str, params: Mapping[str, Any]) -> Plan:
         """What an operation would do, with findings; changes nothing.
