@@ -130,6 +130,7 @@ class TestDuringAnEvacuation:
         self.evacuate_while(lab, Thread(target=Lab(lab.directory).restart, args=("rabbitmq",)))
         self.everywhere_else(lab, four_servers)
 
+    @pytest.mark.long
     def test_the_nova_api_is_gone_for_ten_seconds(self, lab: TestLab, four_servers: list[str]) -> None:
         machine = Lab(lab.directory)
 

@@ -122,6 +122,10 @@ class TestOnAndOff:
         for group in network.security_groups(name="x"):
             network.delete_security_group(group.id)
 
+    # on 2023.1 it is seen to find a hole, which needs the rest to hold
+    @pytest.mark.parametrize(
+        "cloud", [pytest.param("old", marks=pytest.mark.long), "new"], indirect=True, scope="module"
+    )
     def test_verify_finds_that_it_holds(self, lab: TestLab, cloud: str, people: People) -> None:
         done = lab.console.ok(
             "tenant", "maintenance", "verify", f"{cloud}/fence-tenant", "--yes", timeout_s=SLOW_S
@@ -206,10 +210,7 @@ class TestByRoles:
         ):
             yield everybody
 
-    # on 2023.1 it is roles and overrides together, and each of them is tried alone without this
-    @pytest.mark.parametrize(
-        "cloud", [pytest.param("old", marks=pytest.mark.long), "new"], indirect=True, scope="module"
-    )
+    @pytest.mark.long
     def test_on_and_off(self, lab: TestLab, cloud: str, swapped: People) -> None:
         before = assignments(swapped.admin, swapped.tenant.id)
         means = "roles" if cloud == "new" else "roles,policy"

@@ -81,6 +81,7 @@ def as_before(lab: TestLab, people: People, before: Any) -> None:
     assert goes_through(people.persons["direct member"]) == 200
 
 
+@pytest.mark.long
 def test_off_after_a_kill_of_on(lab: TestLab, people: People, records: Records) -> None:
     before = state(lab, people)
     kill_on(lab, records, "override_policies", 2.0)

@@ -61,6 +61,7 @@ def test_a_killed_smoke_run_is_taken_up_and_leaves_nothing(lab: TestLab) -> None
     assert leftovers(lab, "old") == []
 
 
+@pytest.mark.long
 def test_populate_twice_changes_nothing_and_repairs_what_is_missing(populated: TestLab) -> None:
     again = populated.console.ok("lab", "populate", "old")
     assert again["changed"] == 0

@@ -131,6 +131,7 @@ def beside(tmp_path: Path) -> Iterator[Path]:
     Lab(tmp_path / "beside").down(wipe=True)
 
 
+@pytest.mark.long
 def test_a_second_lab_runs_beside_it_and_leaves_no_trace(lab: TestLab, beside: Path) -> None:
     first = {name: p["pid"] for name, p in processes(lab.console).items()}
     words = (

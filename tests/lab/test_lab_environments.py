@@ -22,7 +22,8 @@ from tests.lab import clouds
 from tests.lab.conftest import TestLab
 from tests.lab.console import Running
 
-pytestmark = pytest.mark.lab
+# in `make test` test_duplicate makes such clouds of both releases, test_deployer_contract builds and razes one
+pytestmark = [pytest.mark.lab, pytest.mark.long]
 
 SETTINGS = """
 [network]
@@ -131,7 +132,6 @@ def test_the_labs_own_clouds_cannot_be_removed_so(lab: TestLab, name: str) -> No
         Lab(lab.directory).env_delete(name)
 
 
-@pytest.mark.long
 def test_killed_at_any_moment_it_is_completed_or_removed_without_a_trace(lab: TestLab) -> None:
     """One cloud in its course: each kill is followed by the command that finishes, or by the opposite one."""
     name = "cut"
@@ -178,8 +178,7 @@ def both(lab: TestLab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dic
         lab.console("lab", "env-delete", name)
 
 
-# what test_duplicate makes of 2026.2 has the same choices but for quotas
-@pytest.fixture(params=[pytest.param(RELEASES[0], marks=pytest.mark.long), RELEASES[1]])
+@pytest.fixture(params=RELEASES)
 def chosen(both: dict[str, int], request: pytest.FixtureRequest) -> str:
     return of(request.param)
 

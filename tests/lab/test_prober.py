@@ -13,7 +13,8 @@ from pumphouse.drivers.openstack.prober import OpenStackProber
 from tests.lab.conftest import TestLab
 from tests.lab.probed_tenant import PASSWORD, ProbedTenant, belongings, probed_tenant
 
-pytestmark = pytest.mark.lab
+# each fence that test_fence switches on is proven by it, on both releases
+pytestmark = [pytest.mark.lab, pytest.mark.long]
 MARK = "pumphouse-probe-lab-test"
 
 

@@ -177,7 +177,7 @@ def test_a_volume_goes_through_glance_and_leaves_no_image(pair: Pair, written: t
         assert not end.rows("image", "/images", "images", params={"name": f"pumphouse-volume-{source}"})
 
 
-@pytest.mark.parametrize("engine", ["attach", "glance"])
+@pytest.mark.parametrize("engine", ["attach", pytest.param("glance", marks=pytest.mark.long)])
 def test_a_volume_with_a_snapshot_is_read_as_it_is_now(
     pair: Pair, written: tuple[str, str], engine: str
 ) -> None:

@@ -1,6 +1,6 @@
 """The process dies before and after every single call to a cloud, once each: a new engine on the same database ends the operation, and nobody moves twice.
 
-`make check` takes every 151st point of an evacuation only, `make test` every 29th of everything; `PUMPHOUSE_CRASH_STRIDE=1` enumerates all of them.
+`make check` takes every 151st point of an evacuation only, `make test` every 59th of everything; `PUMPHOUSE_CRASH_STRIDE=1` enumerates all of them.
 """
 
 import os

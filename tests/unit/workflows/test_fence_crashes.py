@@ -1,6 +1,6 @@
 """kill -9 before and after each call of `on` and of `off`, once each: afterwards `off` brings back exactly the first state.
 
-`make check` takes a few points of each, `make test` every 29th; `PUMPHOUSE_CRASH_STRIDE=1` enumerates all of them.
+`make check` takes a few points of each, `make test` every 59th; `PUMPHOUSE_CRASH_STRIDE=1` enumerates all of them.
 """
 
 import os
