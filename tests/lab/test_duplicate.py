@@ -188,6 +188,7 @@ def test_the_duplicate_takes_a_node_passes_the_checks_and_can_be_deleted_without
     assert leftovers(lab, "twin", FREE) == []
 
 
+@pytest.mark.long
 def test_a_cloud_with_other_networks_and_storage_is_duplicated_within_its_release(
     lab: TestLab, other: str
 ) -> None:

@@ -22,7 +22,7 @@ from tests.lab import clouds
 from tests.lab.conftest import TestLab
 from tests.lab.console import Running
 
-# in `make test` test_duplicate makes such clouds of both releases, test_deployer_contract builds and razes one
+# in `make test` test_duplicate makes a further cloud and moves a node into it, test_deployer_contract builds and razes one
 pytestmark = [pytest.mark.lab, pytest.mark.long]
 
 SETTINGS = """
