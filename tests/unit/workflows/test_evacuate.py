@@ -206,6 +206,38 @@ def test_targets_whose_heartbeat_has_stopped_are_waited_for(rig: Rig) -> None:
     assert rig.old.all_servers[server.id].host in {"node-1", "node-2"}
 
 
+@pytest.mark.parametrize("origin", ["node-3", "node-1"])
+def test_what_nova_gives_up_while_it_misses_a_heartbeat_is_tried_again(rig: Rig, origin: str) -> None:
+    """Nova fails each migration within seconds while it misses its source or target: three tries are over before it is seen to be down."""
+    server = rig.old.add_server("a", "node-3")
+    machine = rig.old.machine(origin)
+    rig.old.outcomes[server.id] = ["error"] * 3
+
+    def silence(*, ends: bool) -> None:
+        machine.running = ends
+        if not ends:
+            # whatever is asked for meanwhile fails as well
+            rig.old.outcomes[server.id] = ["error"] * 9
+
+    def speak() -> None:
+        silence(ends=True)
+        rig.old.outcomes[server.id] = []
+
+    rig.old.after(25.0, lambda: silence(ends=False))
+    rig.old.after(80.0, speak)
+    done = rig.run("evacuate_node")
+    assert done.status is OperationStatus.DONE, rig.errors(done)
+    assert rig.old.all_servers[server.id].host in {"node-1", "node-2"}
+
+
+def test_one_that_fits_nowhere_is_not_tried_for_ever(rig: Rig) -> None:
+    server = rig.old.add_server("a", "node-3")
+    rig.old.outcomes[server.id] = ["error"] * 99
+    failed = rig.run("evacuate_node")
+    assert failed.status is OperationStatus.FAILED
+    assert len(rig.old.moves(server.id)) == 6
+
+
 def test_targets_that_stay_down_are_given_up_in_the_end(rig: Rig) -> None:
     rig.old.add_server("a", "node-3")
 
@@ -239,7 +271,7 @@ def test_a_server_that_was_in_error_before_is_not_touched(rig: Rig) -> None:
 def test_on_failure_undo_goes_back_by_itself(rig: Rig) -> None:
     ids = fill(rig)
     before = rig.old.snapshot()
-    rig.old.outcomes[ids["web-1"]] = ["error"] * 3
+    rig.old.outcomes[ids["web-1"]] = ["error"] * 6
     undone = rig.run("evacuate_node", on_failure="undo")
     assert undone.status is OperationStatus.UNDONE, rig.errors(undone)
     assert rig.old.snapshot() == before

@@ -24,7 +24,7 @@ def test_a_server_that_is_deleted_when_its_move_is_asked_for_is_no_failure(rig: 
 
 def test_a_stopped_server_that_its_owner_starts_is_not_stopped_by_undo(rig: Rig) -> None:
     server = fill_one(rig, "SHUTOFF")
-    rig.old.outcomes[server.id] = ["error"] * 3
+    rig.old.outcomes[server.id] = ["error"] * 6
     failed = rig.run("evacuate_node")
     assert failed.status is OperationStatus.FAILED
     rig.old.set_state(server.id, "ACTIVE")
@@ -36,7 +36,7 @@ def test_a_stopped_server_that_its_owner_starts_is_not_stopped_by_undo(rig: Rig)
 
 def test_a_server_that_its_owner_stops_does_not_block_the_way_back(rig: Rig) -> None:
     server = fill_one(rig)
-    rig.old.outcomes[server.id] = ["error"] * 3
+    rig.old.outcomes[server.id] = ["error"] * 6
     failed = rig.run("evacuate_node")
     assert failed.status is OperationStatus.FAILED
     rig.old.set_state(server.id, "SHUTOFF")
@@ -96,7 +96,7 @@ def test_the_way_back_removes_the_old_service_before_it_installs(rig: Rig) -> No
 
 def test_a_move_with_a_server_that_will_not_go_can_be_retried(rig: Rig) -> None:
     server = fill_one(rig)
-    rig.old.outcomes[server.id] = ["error"] * 3
+    rig.old.outcomes[server.id] = ["error"] * 6
     failed = rig.run("reassign_node", destination="new", on_failure="skip")
     assert failed.status is OperationStatus.FAILED
     done = rig.retry(failed)
