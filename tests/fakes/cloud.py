@@ -52,6 +52,11 @@ class FakeCloud(World):
             found = [m for m in self.all_migrations if server_id is None or m.server_id == server_id]
             return [m for m in reversed(found) if node is None or node in {m.source, m.target}]
 
+    def last_failure(self, server_id: str) -> str:
+        with self.call("last_failure", server_id):
+            newest = next((m for m in reversed(self.all_migrations) if m.server_id == server_id), None)
+            return self.reasons.get(server_id, "") if newest and newest.status == "error" else ""
+
     def allocations(self, server_id: str) -> Mapping[str, Mapping[str, int]]:
         with self.call("allocations", server_id):
             return dict(self.held.get(server_id, {}))

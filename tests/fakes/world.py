@@ -70,6 +70,7 @@ class World:
         """state of its server before a migration, by migration id"""
         self.journal: list[tuple[str, str, str]] = []
         self.outcomes: dict[str, list[str]] = defaultdict(list)
+        self.reasons: dict[str, str] = {}
         self.before: dict[str, list[Callable[[], None]]] = defaultdict(list)
         self.refused: str | None = None
         self.calls = 0

@@ -53,6 +53,10 @@ class NodeReader(Protocol):
         """Migrations from or to a node, or of a server, newest first, finished ones included."""
         ...
 
+    def last_failure(self, server_id: str) -> str:
+        """Why Nova's newest action of a server failed, in Nova's words; "" when it did not fail, or Nova does not say."""
+        ...
+
     def allocations(self, server_id: str) -> Mapping[str, Mapping[str, int]]:
         """What Placement holds for a consumer: provider uuid -> resource class -> amount. A migration's uuid is a consumer too."""
         ...

@@ -139,6 +139,30 @@ def test_aborting_what_has_ended_is_no_error(
     assert cloud.migrations(server_id=SERVER)[0].uuid == uid("migration", 7)
 
 
+@pytest.mark.parametrize(
+    ("events", "reason"),
+    [
+        ([{"result": "Success"}, {"result": "Error", "details": "No valid host was found. "}], "No valid host was found."),
+        ([{"result": "Error", "traceback": "  File x\nnova.exception.NoValidHost: none left\n"}], "nova.exception.NoValidHost: none left"),
+        ([{"result": "Error", "details": None, "traceback": None}], ""),
+        ([{"result": None}], ""),
+        (None, ""),
+    ],
+)  # fmt: skip
+def test_nova_s_reason_of_a_failed_action(
+    sim: SimulatedCloud, cloud: OpenStackCloud, events: list[dict[str, object]] | None, reason: str
+) -> None:
+    path = f"compute/servers/{SERVER}/os-instance-actions"
+    sim.replies["GET", path] = (200, {"instanceActions": [{"request_id": "req-1"}, {"request_id": "req-0"}]})
+    sim.replies["GET", f"{path}/req-1"] = (200, {"instanceAction": {"events": events}})
+    assert cloud.last_failure(SERVER) == reason
+
+
+def test_a_server_without_actions_has_no_failure(sim: SimulatedCloud, cloud: OpenStackCloud) -> None:
+    sim.replies["GET", f"compute/servers/{SERVER}/os-instance-actions"] = (200, {"instanceActions": []})
+    assert cloud.last_failure(SERVER) == ""
+
+
 # -- Placement and Neutron
 
 

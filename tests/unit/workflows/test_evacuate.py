@@ -230,6 +230,21 @@ def test_what_nova_gives_up_while_it_misses_a_heartbeat_is_tried_again(rig: Rig,
     assert rig.old.all_servers[server.id].host in {"node-1", "node-2"}
 
 
+def test_nova_s_reason_is_told(rig: Rig) -> None:
+    server = rig.old.add_server("a", "node-3")
+    rig.old.outcomes[server.id] = ["error"] * 99
+    rig.old.reasons[server.id] = "No valid host was found."
+    assert "its migration is in error (No valid host was found.)" in rig.errors(rig.run("evacuate_node"))
+
+
+def test_a_reason_that_may_not_be_read_is_left_out(rig: Rig) -> None:
+    server = rig.old.add_server("a", "node-3")
+    rig.old.outcomes[server.id] = ["error"]
+    rig.old.fail("last_failure", CloudRefusedError("403: Policy doesn't allow it"))
+    done = rig.run("evacuate_node")
+    assert done.status is OperationStatus.DONE, rig.errors(done)
+
+
 def test_one_that_fits_nowhere_is_not_tried_for_ever(rig: Rig) -> None:
     server = rig.old.add_server("a", "node-3")
     rig.old.outcomes[server.id] = ["error"] * 99

@@ -75,6 +75,10 @@ class OpenStackCloud(Cloud):
         return self._servers.migrations(node=node, server_id=server_id)
 
     @override
+    def last_failure(self, server_id: str) -> str:
+        return self._servers.last_failure(server_id)
+
+    @override
     def allocations(self, server_id: str) -> Mapping[str, Mapping[str, int]]:
         return self._placement.allocations(server_id)
 

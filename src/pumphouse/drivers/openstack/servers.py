@@ -65,6 +65,22 @@ class Servers:
                 return found
             marker = {"marker": rows[-1]["uuid"]}
 
+    def last_failure(self, server_id: str) -> str:
+        """Why the newest action of a server failed, by its instance action's events; "" when it did not, or when Nova does not say.
+
+        `details` came with 2.84; an older Nova shows an administrator the traceback, whose last line says it.
+        """
+        path = f"/servers/{server_id}/os-instance-actions"
+        rows = self._http.get("compute", path, params={"limit": 1}, microversion="2.84")["instanceActions"]
+        if not rows:
+            return ""
+        action = self._http.get("compute", f"{path}/{rows[0]['request_id']}", microversion="2.84")
+        for event in action["instanceAction"].get("events") or []:
+            if event.get("result") == "Error":
+                said = event.get("details") or (event.get("traceback") or "").strip()
+                return str(said).rpartition("\n")[2].strip()
+        return ""
+
 
 _POWER_STATES = {1: "running", 3: "paused", 4: "shutdown", 6: "crashed", 7: "suspended"}
 """Nova's numbers (compute API, servers, `OS-EXT-STS:power_state`); 0 is NOSTATE."""

@@ -21,6 +21,7 @@ from pumphouse.domain.server import Migration, Server
 from pumphouse.engine.step import Skipped, StepContext
 from pumphouse.ports.cloud import Cloud
 from pumphouse.workflows.evacuate_node.arrival import restore_state, wait_until_arrived
+from pumphouse.workflows.evacuate_node.failure import FAILED, newest_migration, what_went_wrong
 from pumphouse.workflows.evacuate_node.outlook import Elsewhere, find_server
 from pumphouse.workflows.evacuate_node.timing import deadline_s
 from pumphouse.workflows.evacuate_node.verdict import CANNOT, COLD, LEAVE, LIVE, PASSING, judge
@@ -32,8 +33,6 @@ between the two; the conductor writes the record first of all).
 ABORT_S = 120.0
 """How long an aborted migration may take to let go."""
 MENDED_AT_MOST = 3
-FAILED = frozenset({"error", "failed"})
-"""A migration that Nova took on and gave up."""
 ROUNDS = 2
 REST_S = 30.0
 """How long a server rests before all targets are tried again, at most ROUNDS times: a server that fits nowhere is not to be tried for ever."""
@@ -106,7 +105,7 @@ class Journey:
     def _depart(self, server: Server, targets: Iterator[str], failures: list[str]) -> Skipped | None:
         """At the origin and idle: judge the last attempt, if there was one, and make the next."""
         if tried := self.log.get("trying"):
-            failures.append(f"{tried}: {self._what_went_wrong(server)}")
+            failures.append(f"{tried}: {what_went_wrong(self.cloud, server, self.log)}")
             self._note(trying=None, tried=[*self.log.get("tried", []), tried])
             self._tell_retry(failures[-1])
         if (
@@ -351,18 +350,6 @@ class Journey:
                 yield best
         yield ""
 
-    def _what_went_wrong(self, server: Server) -> str:
-        if refused := self.log.pop("refused", ""):
-            return str(refused)
-        newest = self._newest()
-        if newest is None:
-            return server.fault or "Nova recorded no migration"
-        if newest.id in self.log.get("aborted", []):
-            return "it was stuck and was aborted"
-        if newest.status == "completed":
-            return "the migration 'completed', but the server is where it was"
-        return f"its migration is in {newest.status}" + (f" ({server.fault})" if server.fault else "")
-
     def _tell_retry(self, failure: str) -> None:
         self.ctx.emit(
             "server.move_failed",
@@ -380,7 +367,7 @@ class Journey:
         return find_server(self.cloud, self.server_id)
 
     def _newest(self) -> Migration | None:
-        return next(iter(self.cloud.migrations(server_id=self.server_id)), None)
+        return newest_migration(self.cloud, self.server_id)
 
     def _running_live_migration(self) -> Migration | None:
         migrations = self.cloud.migrations(server_id=self.server_id)
